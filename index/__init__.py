@@ -1,0 +1,1 @@
+"""Inner-product search over string ids. Knows nothing of tags, HTTP or Redis."""

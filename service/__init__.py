@@ -1,0 +1,1 @@
+"""The online microservice: towers, histories, item log, recommender, HTTP. Never torch."""

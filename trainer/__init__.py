@@ -1,0 +1,1 @@
+"""COUPLE and what surrounds it: data, network, training, evaluation. Torch lives here alone."""
