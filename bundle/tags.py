@@ -14,7 +14,7 @@ WORD = re.compile(r"[^\W_]+(?:['+&.-][^\W_]+)*")
 def normalise(tag: str) -> str:
     """NFKC, casefold, trimmed, inner white space to one blank. Idempotent.
 
-    Casefolding can undo NFKC ("ẛ" and its like), hence the second pass.
+    Casefolding can undo NFKC, hence the second pass.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).casefold())
     return " ".join(folded.split())
@@ -24,7 +24,7 @@ class Vocabulary:
     """Normalised tags numbered from 1 in file order; 0 is padding."""
 
     def __init__(self, tags: Sequence[str]) -> None:
-        """Take distinct, normalised, non-empty tags; raise ValueError naming the first that is not."""
+        """Take distinct, normalised tags; raise ValueError naming the first that is not."""
         self.tags = tuple(tags)
         self._ids: dict[str, int] = {}
         for number, tag in enumerate(self.tags, start=1):
