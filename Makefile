@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# What serves must do without what trains: these tests run where torch is not installed.
+TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index service trainer tests
 
 .PHONY: setup demo test check format bench clean
@@ -11,8 +13,9 @@ setup: $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(BIN)/couple demo
 
-test: $(VENV)/.dev
-	$(BIN)/pytest -n 2 --dist loadgroup
+test: $(VENV)/.dev $(VENV)-torchless/.test
+	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)
@@ -25,12 +28,14 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-torchless build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "couple needs Python 3.11 or newer; run make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/bin/python $(VENV)-torchless/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "couple needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(@:/bin/python=)
 
-$(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+$(VENV)/.demo $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)-torchless/.test: pyproject.toml | $(VENV)-torchless/bin/python
+$(VENV)/.demo $(VENV)/.dev $(VENV)-torchless/.test:
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(subst .,,$(@F))]'
 	@touch $@

@@ -30,7 +30,8 @@ class MeanTowers:
     def _mean(self, tags: Ids) -> Vectors:
         sums = np.stack([(tags == number).sum(axis=1) for number in (1, 2, 3)], axis=1)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        return (sums / np.maximum(lengths, 1)).astype(np.float32)
+        mean: Vectors = (sums / np.maximum(lengths, 1)).astype(np.float32)
+        return mean
 
 
 def probe() -> Probe:

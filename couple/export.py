@@ -1,0 +1,24 @@
+"""`couple export`: checkpoint → verified bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="what train wrote")],
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="the folder to write")],
+) -> None:
+    """Split a checkpoint into two ONNX towers and verify them, as the service will.
+
+    Nothing unverified ever stands under the bundle's name.
+
+    Example: couple export checkpoint bundle
+    """
+    from exporter import export_bundle
+    from service.towers import OnnxTowers
+
+    manifest = export_bundle(checkpoint, bundle, OnnxTowers)
+    typer.echo(f"{bundle}: {manifest.model} {manifest.version}")
+    typer.echo(f"torch and ONNX agree to {manifest.parity_error:.1e}")
