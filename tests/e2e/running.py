@@ -1,0 +1,103 @@
+"""A real `couple serve` in a process tree of its own, always ended by the test that began it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "bundle"
+COUPLE = [sys.executable, "-m", "couple"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without any COUPLE_* setting but those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COUPLE_")}
+    return {**kept, **variables}
+
+
+def run(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`couple ARGUMENTS` to its end."""
+    command = [*COUPLE, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=240, env=environment(**variables)
+    )
+
+
+def wait_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+    """Return once the service at `url` is ready; fail if its process ends or time runs out."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"not ready; exit code {process.poll()}")
+
+
+class Service:
+    """`couple serve --embedded` over one store folder."""
+
+    def __init__(self, store: Path, workers: int = 1, bundle: Path = GOLDEN) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = store.parent / f"{store.name}-{self.port}.log"
+        command = [*COUPLE, "serve", "--bundle", bundle, "--embedded", "--store", store]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*map(str, command), "--workers", str(workers), "--port", str(self.port)],
+                stdout=log,
+                stderr=log,
+                env=environment(),
+                start_new_session=True,
+            )
+        try:
+            wait_ready(self.url, self.process)
+        except AssertionError as error:
+            raise AssertionError(self.log.read_text()) from error
+
+    def kill(self) -> None:
+        """SIGKILL to the whole service: the command, its workers; the store lives on."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        """One request on a connection of its own, so that any worker may answer it."""
+        return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=30)
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", timeout=30)
+
+
+@contextmanager
+def serving(store: Path, workers: int = 1) -> Iterator[Service]:
+    """A service that is stopped, and killed if it will not stop, when the block ends."""
+    service = Service(store, workers)
+    try:
+        yield service
+    finally:
+        if service.process.poll() is None:
+            service.process.terminate()
+            try:
+                service.process.wait(30)
+            except subprocess.TimeoutExpired:
+                service.kill()
