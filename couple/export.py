@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from couple.extras import requires
+
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="what train wrote")],
@@ -16,7 +18,8 @@ def export(
 
     Example: couple export checkpoint bundle
     """
-    from exporter import export_bundle
+    with requires("train"):
+        from exporter import export_bundle
     from service.towers import OnnxTowers
 
     manifest = export_bundle(checkpoint, bundle, OnnxTowers)

@@ -24,8 +24,8 @@ def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("core")
     shutil.copytree(ROOT, folder / "source", ignore=IGNORED)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    install = [folder / "venv/bin/python", "-m", "pip", "install", "--quiet", folder / "source"]
-    subprocess.run(install, check=True)
+    pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, str(folder / "source")], check=True)
     return folder / "venv" / "bin"
 
 
@@ -61,13 +61,15 @@ def test_the_core_install_serves_the_golden_bundle(core: Path, tmp_path: Path) -
 
 def test_what_is_missing_is_named_with_its_remedy(core: Path, tmp_path: Path) -> None:
     for command, extra in (
-        (["serve", "--bundle", GOLDEN, "--embedded"], "couple[embedded]"),
-        (["export", tmp_path, tmp_path / "bundle"], "couple[train]"),
-        (["train", "--data", tmp_path, "--out", tmp_path / "checkpoint"], "couple[train]"),
+        (["serve", "--bundle", str(GOLDEN), "--embedded"], "embedded"),
+        (["export", "checkpoint", "bundle"], "train"),
+        (["train", "--data", "data", "--out", "checkpoint"], "train"),
+        (["data", "completejourney", "--out", "data"], "train"),
+        (["demo", "--exit"], "demo"),
     ):
         result = subprocess.run(
-            [core / "couple", *command], cwd=tmp_path, capture_output=True, text=True
+            [str(core / "couple"), *command], cwd=tmp_path, capture_output=True, text=True
         )
         assert result.returncode == 2, result.stderr
-        assert f"pip install '{extra}'" in result.stderr
+        assert f"pip install '.[{extra}]'" in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
