@@ -1,1 +1,1 @@
-"""COUPLE and what surrounds it: data, network, training, evaluation. Torch lives here alone."""
+"""Data sets, the COUPLE network, its training and its offline evaluation: data → checkpoint."""

@@ -1,0 +1,110 @@
+"""Both towers as ONNX graphs: nothing of training in them, and nothing of where they were made.
+
+Shapes: B batch, L items, N tags, I = 1 interest, D dim; B, L and N are free.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from trainer.network import Couple
+
+OPSET = 20
+
+
+class UserTower(nn.Module):
+    """Histories [B, L, N] → user vectors [B, 1, D]."""
+
+    def __init__(self, network: Couple) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tags: Tensor) -> Tensor:
+        """COUPLE has one interest."""
+        return self.network.user(tags).unsqueeze(1)
+
+
+class ItemTower(nn.Module):
+    """Items [B, N] → item vectors [B, D]."""
+
+    def __init__(self, network: Couple) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tags: Tensor) -> Tensor:
+        """Zeros for an item without tags."""
+        return self.network.item(tags)
+
+
+def user_graph(network: Couple) -> bytes:
+    """The user tower, serialised."""
+    example = torch.randint(1, 3, (2, min(3, network.config.max_items), 4))
+    return _graph(UserTower(network), example, "user", ("B", "L", "N"))
+
+
+def item_graph(network: Couple) -> bytes:
+    """The item tower, serialised."""
+    return _graph(ItemTower(network), torch.randint(1, 3, (2, 4)), "item", ("B", "N"))
+
+
+def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]) -> bytes:
+    free = {place: torch.export.Dim.DYNAMIC for place in range(len(axes))}
+    with _quiet():
+        program = torch.onnx.export(
+            tower.eval(),
+            (example,),
+            input_names=["tags"],
+            output_names=[output],
+            dynamic_shapes={"tags": free},
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None  # noqa: S101  # only the legacy exporter returns None
+    model = program.model_proto
+    _name_axes(model, output, axes)
+    _anonymise(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def _name_axes(model: onnx.ModelProto, output: str, axes: tuple[str, ...]) -> None:
+    for place, name in enumerate(axes):
+        model.graph.input[0].type.tensor_type.shape.dim[place].dim_param = name
+    if model.graph.output[0].name != output:
+        raise ValueError(f"the exporter named the output {model.graph.output[0].name}")
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "B"
+
+
+def _anonymise(model: onnx.ModelProto) -> None:
+    """Drop what torch writes for debugging: stack traces with absolute paths, its own names."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    model.doc_string = model.graph.doc_string = ""
+    model.producer_name, model.producer_version = "couple", ""
+    model.graph.name = "tower"
+    values = [*model.graph.input, *model.graph.output, *model.graph.initializer]
+    for value in [*model.graph.node, *values]:
+        del value.metadata_props[:]
+        value.doc_string = ""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter warns of its own internals; nothing there is ours to mend."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

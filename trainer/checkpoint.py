@@ -1,0 +1,186 @@
+"""A checkpoint is a folder that describes itself: no pickle, and loading checks what it reads.
+
+`config.json`, `tags.txt`, `checkpoint.json` (what it was trained on and with), and when training
+has ended `weights.safetensors` and `metrics.json`; until then `state.safetensors` to resume from.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from bundle import Vocabulary
+from trainer.config import Config
+from trainer.errors import CheckpointError
+from trainer.network import Couple
+
+CONFIG = "config.json"
+ABOUT = "checkpoint.json"
+TAGS = "tags.txt"
+WEIGHTS = "weights.safetensors"
+METRICS = "metrics.json"
+STATE = "state.safetensors"
+
+# Settings that change how fast a run goes and what a kill costs, not where it ends.
+_INCIDENTAL = {"save_every_s", "threads"}
+
+
+class About(BaseModel):
+    """`checkpoint.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    model: Literal["couple"] = "couple"
+    dataset: str
+    data_notes: str
+    domains: tuple[str, ...]
+    target_domain: str
+    data_fingerprint: str
+    split_fingerprint: str
+    tags_sha256: str
+    weights_sha256: str | None = None  # None until training has ended
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A finished checkpoint in memory, its network ready for inference."""
+
+    path: Path
+    about: About
+    config: Config
+    vocabulary: Vocabulary
+    network: Couple
+    metrics: dict[str, dict[str, dict[str, float]]]  # model → all | warm | cold → metric → value
+
+
+def library_versions() -> dict[str, str]:
+    """Of what the weights depend on."""
+    return {name: version(name) for name in ("torch", "numpy", "scipy", "polars")}
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Load a finished checkpoint.
+
+    Raises:
+        CheckpointError: no checkpoint, an unfinished one, or one whose files do not fit together.
+    """
+    about, config = read_about(path)
+    if about.weights_sha256 is None:
+        raise CheckpointError(f"{path} is not finished: run `couple train` again to resume it")
+    tags, weights = _file(path / TAGS), _file(path / WEIGHTS)
+    _check(path / TAGS, tags, about.tags_sha256)
+    _check(path / WEIGHTS, weights, about.weights_sha256)
+    vocabulary = Vocabulary.decode(tags)
+    network = Couple(len(vocabulary), len(about.domains), config)
+    try:
+        network.load_state_dict(load_tensors(weights))
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{path / WEIGHTS} does not fit {CONFIG}") from error
+    metrics = json.loads(_file(path / METRICS))
+    return Checkpoint(path, about, config, vocabulary, network.eval(), metrics)
+
+
+def read_about(path: Path) -> tuple[About, Config]:
+    """Read what a folder says of itself; raise CheckpointError if it is no checkpoint."""
+    about, config = _file(path / ABOUT), _file(path / CONFIG)
+    try:
+        return About.model_validate_json(about), Config.model_validate_json(config)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CheckpointError(f"{path}: {where}: {first['msg']}") from error
+
+
+def start(path: Path, about: About, config: Config, vocabulary: Vocabulary) -> None:
+    """Make the folder of a new run; a folder that holds anything else is refused."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise CheckpointError(f"{path} exists and is not a checkpoint: name another folder")
+    path.mkdir(parents=True, exist_ok=True)
+    write(path / TAGS, vocabulary.encode())
+    write(path / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+    write(path / ABOUT, (about.model_dump_json(indent=2) + "\n").encode())
+
+
+def finish(path: Path, about: About, network: Couple, metrics: Mapping[str, object]) -> None:
+    """Write weights and metrics, say so, and drop the state."""
+    weights = save_tensors({name: t.contiguous() for name, t in network.state_dict().items()})
+    write(path / WEIGHTS, weights)
+    write(path / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
+    done = about.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    write(path / ABOUT, (done.model_dump_json(indent=2) + "\n").encode())
+    (path / STATE).unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint's own files, so that a run begins anew."""
+    for name in (ABOUT, STATE, WEIGHTS, METRICS, CONFIG, TAGS):
+        (path / name).unlink(missing_ok=True)
+
+
+def same_run(path: Path, about: About, config: Config) -> bool:
+    """Whether the folder's run is this one; True also says that it is finished or resumable.
+
+    Raises:
+        CheckpointError: it was started with another configuration, data or split.
+    """
+    theirs, their_config = read_about(path)
+    hint = "use --restart to begin anew, or another folder"
+    mine, other = (c.model_dump(exclude=_INCIDENTAL) for c in (config, their_config))
+    for key in mine:
+        if mine[key] != other[key]:
+            raise CheckpointError(
+                f"{path} was started with {key}={other[key]}, not {mine[key]}: {hint}"
+            )
+    for key in ("data_fingerprint", "split_fingerprint", "tags_sha256"):
+        if getattr(theirs, key) != getattr(about, key):
+            raise CheckpointError(f"{path} was started with other data ({key}): {hint}")
+    return theirs.weights_sha256 is not None
+
+
+def save_state(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write the state of a run whole or not at all."""
+    write(path / STATE, save_tensors(tensors))
+
+
+def load_state(path: Path) -> dict[str, Tensor] | None:
+    """What `save_state` wrote last, or None; raise CheckpointError if it is damaged."""
+    try:
+        return load_tensors((path / STATE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except SafetensorError as error:
+        raise CheckpointError(f"{path / STATE} is damaged: use --restart") from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also across a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: is {path.parent} a checkpoint?") from error
+
+
+def _check(path: Path, data: bytes, sha256: str) -> None:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise CheckpointError(f"{path} is damaged: its sha256 is not the one in {ABOUT}")

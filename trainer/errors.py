@@ -1,0 +1,26 @@
+"""What can go wrong between a data set and a checkpoint.
+
+CoupleError (bundle.errors)
+└── TrainerError
+    ├── DataError          a data folder that cannot be learned from
+    ├── ConfigError        a setting that does not exist or does not fit
+    └── CheckpointError    a folder that is not the checkpoint it is asked to be
+"""
+
+from bundle import CoupleError
+
+
+class TrainerError(CoupleError):
+    """Training, or what it reads and writes."""
+
+
+class DataError(TrainerError):
+    """A file of the data set is missing, malformed, or leaves nothing to learn."""
+
+
+class ConfigError(TrainerError):
+    """A setting is unknown, or its value does not fit."""
+
+
+class CheckpointError(TrainerError):
+    """A folder holds no checkpoint, a damaged one, or one of another run."""

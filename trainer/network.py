@@ -1,0 +1,299 @@
+"""The COUPLE network, in the order of the paper (§3.2–3.3, arXiv 2112.03667).
+
+Shapes: B batch, L items of a history (oldest first, padded on the right), N tags of an item,
+T tags of the vocabulary + 1, D dim, H heads, M vectors to aggregate or negatives, K leaves,
+P parents, C children of one parent, Q domains. Tag 0 is padding.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.config import Config
+
+FAR = -1e9  # a masked logit; −inf would give NaN where everything is masked
+
+
+class TagTable(nn.Module):
+    """Tag embeddings; an item is the mean of its tags (Eq. 1)."""
+
+    def __init__(self, size: int, config: Config) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(size + 1, config.dim) * config.dim**-0.5)
+        self.drop = config.tag_dropout
+
+    def forward(self, tags_BxN: Tensor) -> tuple[Tensor, Tensor]:
+        """Tag ids [..., N] → their embeddings [..., N, D] and the mask of those that count."""
+        real = tags_BxN > 0
+        if self.training and self.drop:
+            kept = real & (torch.rand(tags_BxN.shape) >= self.drop)
+            real = torch.where(kept.any(-1, keepdim=True), kept, real)
+        return F.embedding(tags_BxN, self.weight), real
+
+    @staticmethod
+    def mean(tags_BxND: Tensor, real_BxN: Tensor) -> Tensor:
+        """Mean of the tags that count; an item without any is the zero vector."""
+        weight = real_BxN.to(tags_BxND.dtype).unsqueeze(-2)
+        total = (weight @ tags_BxND).squeeze(-2)
+        return total / weight.sum(-1).clamp(min=1.0)  # Eq. (1)
+
+
+class WeightedAggregation(nn.Module):
+    """M vectors weighed by how they agree with their mean through a matrix (Eq. 3, 4, 11)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.eye(dim) * dim**-0.5)
+
+    def forward(self, vectors_BMD: Tensor, real_BM: Tensor) -> Tensor:
+        """→ [B, D]; vectors that are not real get no weight."""
+        weight_B1M = real_BM.to(vectors_BMD.dtype).unsqueeze(1)
+        mean_B1D = weight_B1M @ vectors_BMD / weight_B1M.sum(-1, keepdim=True).clamp(min=1.0)
+        agree_B1M = mean_B1D @ self.matrix.T @ vectors_BMD.transpose(1, 2)  # d_k of Eq. (4)
+        attention = torch.softmax(agree_B1M.masked_fill(~real_BM.unsqueeze(1), FAR), dim=-1)
+        return (attention @ vectors_BMD).squeeze(1)
+
+
+class HistoryEncoder(nn.Module):
+    """History preference: one block of self-attention, then weighted aggregation (Eq. 2–4)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        D = config.dim
+        self.heads, self.by_head = config.heads, config.aggregate == "heads"
+        self.positions = (
+            nn.Parameter(torch.zeros(config.max_items, D)) if config.positions else None
+        )
+        self.qkv = nn.Linear(D, 3 * D)
+        self.out = nn.Linear(D, D)
+        self.norm = nn.LayerNorm(D)
+        self.ffn = nn.Sequential(nn.LayerNorm(D), nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D))
+        self.drop = nn.Dropout(config.dropout)
+        self.aggregate = WeightedAggregation(D)
+
+    def forward(self, items_BLD: Tensor, real_BL: Tensor) -> Tensor:
+        """Items [B, L, D] → history vectors [B, D]."""
+        if self.positions is not None:
+            items_BLD = items_BLD + F.embedding(_age(real_BL, len(self.positions)), self.positions)
+        mixed_BHLd = self._attend(self.norm(items_BLD), real_BL)  # Eq. (2)
+        if self.by_head:
+            return self._aggregate_heads(mixed_BHLd, real_BL)
+        joined_BLD = mixed_BHLd.transpose(1, 2).flatten(2)
+        block_BLD = items_BLD + self.drop(self.out(joined_BLD))
+        block_BLD = block_BLD + self.drop(self.ffn(block_BLD))
+        return self.aggregate(block_BLD, real_BL)  # Eq. (3), (4), m = l
+
+    def _attend(self, items_BLD: Tensor, real_BL: Tensor) -> Tensor:
+        """→ [B, H, L, D / H]."""
+        qkv = self.qkv(items_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv.unbind(0)
+        logits_BHLL = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        logits_BHLL = logits_BHLL.masked_fill(~real_BL[:, None, None, :], FAR)
+        return self.drop(torch.softmax(logits_BHLL, dim=-1)) @ value
+
+    def _aggregate_heads(self, mixed_BHLd: Tensor, real_BL: Tensor) -> Tensor:
+        """Eq. (2) read to the letter: one output a head, the mean over its positions."""
+        weight = real_BL.to(mixed_BHLd.dtype)
+        mean_BHd = (weight[:, None, None, :] @ mixed_BHLd).squeeze(2) / weight.sum(1)[:, None, None]
+        parts = self.out.weight.unflatten(1, (self.heads, -1))  # [D, H, D / H]
+        heads_BHD = torch.einsum("bhd,ehd->bhe", mean_BHd, parts) + self.out.bias
+        heads_BHD = heads_BHD + self.drop(self.ffn(heads_BHD))
+        return self.aggregate(heads_BHD, torch.ones_like(heads_BHD[..., 0], dtype=torch.bool))
+
+
+def _age(real_BL: Tensor, most: int) -> Tensor:
+    """Positions counted from the newest item, 0; padding counts as 0 too."""
+    length_B1 = real_BL.sum(1, keepdim=True)
+    place_1L = torch.arange(real_BL.shape[1]).unsqueeze(0)
+    return (length_B1 - 1 - place_1L).clamp(0, most - 1)
+
+
+class FrequencyEncoder(nn.Module):
+    """Content preference: the history attends to all tags; a repeated tag counts twice (Eq. 5)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(config.dim, config.dim)
+
+    def forward(self, history_BD: Tensor, tags_BxD: Tensor, real_Bx: Tensor) -> Tensor:
+        """x = L · N tags of the whole history → content vectors [B, D]."""
+        hidden_BxD = torch.tanh(self.hidden(tags_BxD))
+        logits_Bx = (hidden_BxD @ history_BD.unsqueeze(-1)).squeeze(-1)
+        attention_Bx = torch.softmax(logits_Bx.masked_fill(~real_Bx, FAR), dim=-1)
+        return (attention_Bx.unsqueeze(1) @ tags_BxD).squeeze(1)  # Eq. (5)
+
+
+class MemoryTree(nn.Module):
+    """Group preference: weights flow from the root to the leaves; the top K speak (Eq. 6–8)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.layers = nn.ParameterList(
+            torch.randn(size, config.dim) * config.dim**-0.5 for size in config.tree
+        )
+        self.leaves, self.renormalise = config.leaves, config.renormalise
+        self.cosine, self.scale = config.routing == "cosine", config.routing_scale
+
+    def weights(self, history_BD: Tensor) -> list[Tensor]:
+        """Node weights of every layer, root left out; each layer sums to 1."""
+        parent_B1 = torch.ones_like(history_BD[:, :1])
+        found = []
+        for nodes in self.layers:
+            logits = self._logits(history_BD, nodes).unflatten(1, (parent_B1.shape[1], -1))
+            parent_B1 = (parent_B1.unsqueeze(-1) * torch.softmax(logits, -1)).flatten(1)  # Eq. (6)
+            found.append(parent_B1)
+        return found
+
+    def forward(self, leaf_weights_BK: Tensor, tau: float | None = None) -> Tensor:
+        """Leaf weights [B, leaves] → group vectors [B, D]; `tau` draws them (training only)."""
+        if tau is not None:
+            noise = -torch.log(-torch.log(torch.rand_like(leaf_weights_BK).clamp(1e-9, 1 - 1e-7)))
+            logits = (torch.log(leaf_weights_BK + 1e-20) + noise) / tau
+            leaf_weights_BK = torch.softmax(logits, dim=-1)  # Eq. (7)
+        top_BK, index_BK = leaf_weights_BK.topk(self.leaves, dim=-1)
+        if self.renormalise:
+            top_BK = top_BK / top_BK.sum(-1, keepdim=True).clamp(min=1e-20)
+        return (top_BK.unsqueeze(1) @ F.embedding(index_BK, self.layers[-1])).squeeze(1)  # Eq. (8)
+
+    def _logits(self, history_BD: Tensor, nodes_CD: Tensor) -> Tensor:
+        if not self.cosine:
+            return history_BD @ nodes_CD.T
+        return self.scale * _unit(history_BD) @ _unit(nodes_CD).T
+
+
+def srip_penalty(nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor) -> Tensor:
+    """Spectral norm of a layer's distance from orthogonality, by two power iterations (Eq. 9–10).
+
+    over: "columns" WᵀW − I as printed, "rows" WWᵀ − I, or "children" WWᵀ − I of each parent's own
+    children, the mean over parents. `seed_D` is a fixed start with at least max(C, D) numbers.
+    """
+    groups = nodes_CD.unflatten(0, (parents if over == "children" else 1, -1))
+    W = groups.transpose(1, 2) if over == "columns" else groups
+    gap = W @ W.transpose(1, 2) - torch.eye(W.shape[1])
+    v = seed_D[: W.shape[1]].expand(len(W), -1).unsqueeze(-1)
+    u = gap @ v
+    v = gap @ u  # Eq. (10)
+    return (v.norm(dim=1) / u.norm(dim=1).clamp(min=1e-12)).mean()
+
+
+class NegativeQueue(nn.Module):
+    """The FIFO queue of item vectors of recent steps (§3.3); −1 marks what was never filled."""
+
+    vectors: Tensor
+    ids: Tensor
+    start: Tensor
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("vectors", torch.zeros(size, dim))
+        self.register_buffer("ids", torch.full((size,), -1))
+        self.register_buffer("start", torch.zeros((), dtype=torch.int64))
+
+    def push(self, vectors_BD: Tensor, ids_B: Tensor) -> None:
+        """Overwrite the oldest B entries."""
+        if len(self.ids) % len(ids_B):
+            raise ValueError(f"a queue of {len(self.ids)} is no multiple of {len(ids_B)}")
+        begin = int(self.start)
+        self.vectors[begin : begin + len(ids_B)] = vectors_BD.detach()
+        self.ids[begin : begin + len(ids_B)] = ids_B
+        self.start.fill_((begin + len(ids_B)) % len(self.ids))
+
+
+class Candidates(NamedTuple):
+    """Item vectors [M, D], their ids [M] and the log-Q correction taken off their logits [M]."""
+
+    vectors: Tensor
+    ids: Tensor
+    correction: Tensor
+
+
+def contrastive_loss(
+    user_BD: Tensor, positive: Candidates, negative: Candidates, temperature: float
+) -> Tensor:
+    """Eq. (12): each user's own item, B of them, against M negatives shared by all users.
+
+    A negative that is the user's own item is masked, and so is one with id −1.
+    """
+    own_B1 = (user_BD * positive.vectors).sum(-1, keepdim=True) / temperature
+    own_B1 = own_B1 - positive.correction.unsqueeze(1)
+    logits_BM = user_BD @ negative.vectors.T / temperature - negative.correction
+    masked = (negative.ids == positive.ids.unsqueeze(1)) | (negative.ids < 0)
+    logits = torch.cat([own_B1, logits_BM.masked_fill(masked, FAR)], dim=1)
+    return -torch.log_softmax(logits, dim=1)[:, 0].mean()  # Eq. (12)
+
+
+class Couple(nn.Module):
+    """Both towers and the parts of the loss that live in the network."""
+
+    def __init__(self, vocabulary: int, domains: int, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.tags = TagTable(vocabulary, config)
+        self.domains = nn.Parameter(torch.randn(domains, config.dim) * 0.1 * config.dim**-0.5)
+        self.history = HistoryEncoder(config)
+        self.content = FrequencyEncoder(config)
+        self.group = MemoryTree(config)
+        self.final = WeightedAggregation(config.dim)
+        self.gate = nn.Parameter(torch.tensor(config.gate))
+        self.nobody = nn.Parameter(torch.randn(config.dim) * config.dim**-0.5)
+
+    def item(self, tags_BN: Tensor) -> Tensor:
+        """Tag ids [B, N] → item vectors [B, D] of length 1; zeros for an item without tags."""
+        return _unit(self.tags.mean(*self.tags(tags_BN)))
+
+    def user(self, tags_BLN: Tensor) -> Tensor:
+        """Tag ids [B, L, N] → user vectors [B, D] of length 1, as served."""
+        return self.encode(tags_BLN)[0]
+
+    def encode(
+        self, tags_BLN: Tensor, domains_BL: Tensor | None = None, tau: float | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """User vectors [B, D] and the tree's node weights, layer by layer.
+
+        `domains_BL` (Q for none) and `tau` are given in training only.
+        """
+        tags_BLND, real_BLN = self.tags(tags_BLN)
+        items_BLD = self.tags.mean(tags_BLND, real_BLN)
+        known_BL = real_BLN.any(-1)
+        empty_B1 = ~known_BL.any(1, keepdim=True)
+        # An empty history attends to one padding item instead of to nothing (softmax over ∅).
+        first_L = torch.arange(known_BL.shape[1]) == 0
+        real_BL = known_BL | (empty_B1 & first_L)
+        seen_BLD = items_BLD
+        if domains_BL is not None:
+            seen_BLD = items_BLD + F.pad(self.domains, (0, 0, 0, 1))[domains_BL]
+        history_BD = self.history(seen_BLD, real_BL)
+        content_BD = self.content(history_BD, tags_BLND.flatten(1, 2), real_BLN.flatten(1))
+        nodes = self.group.weights(history_BD)
+        parts = [history_BD, content_BD, self.group(nodes[-1], tau)]
+        user_BD = self._join(parts, items_BLD, known_BL)
+        return _unit(torch.where(empty_B1, self.nobody, user_BD)), nodes
+
+    def _join(self, parts: Sequence[Tensor], items_BLD: Tensor, real_BL: Tensor) -> Tensor:
+        parts_BMD = torch.stack(
+            [_unit(p) for p in parts] if self.config.unit_parts else [*parts], 1
+        )
+        whole = torch.ones_like(parts_BMD[..., 0], dtype=torch.bool)
+        user_BD = self.final(parts_BMD, whole)  # Eq. (11)
+        if not self.config.residual:
+            return user_BD
+        return self.tags.mean(_unit(items_BLD), real_BL) + self.gate * user_BD
+
+    def penalty(self, nodes: Sequence[Tensor], seed: Tensor) -> Tensor:
+        """SRIP over every layer, and the leaves' distance from even use."""
+        config, parents = self.config, (1, *self.config.tree)
+        total = torch.zeros(())
+        for layer, count in zip(self.group.layers, parents, strict=False):
+            total = total + config.srip * srip_penalty(layer, config.srip_over, count, seed)
+        if config.balance:
+            mean = nodes[-1].mean(0)
+            total = total + config.balance * (mean * torch.log(mean * len(mean) + 1e-20)).sum()
+        return total
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Vectors of length 1; zero stays zero."""
+    return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-12)

@@ -1,0 +1,1 @@
+"""Public data sets → prepared folders, one file each."""

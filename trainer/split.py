@@ -1,0 +1,119 @@
+"""Which items are cold, and what training and the judged users are left with (paper §4.1.2).
+
+A cold item is one that training never sees. A judged user is one whose last item of the target
+domain is cold: it is the truth to find, and the history ends before it. From a random half of the
+judged users every target item is taken, here and in training: they are the cold users, together
+with those who had none.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from trainer.config import Config
+from trainer.data import Dataset, Flags, Numbers, Sequences
+from trainer.errors import DataError
+
+MIN_HISTORY = 2
+COLD_SHARE = 0.15
+VALIDATION_SHARE = 0.10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One judged user."""
+
+    user: int
+    history: Numbers  # oldest first, no cold item in it
+    positive: int  # a cold item of the target domain
+    cold: bool  # no target item in the history
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training sequences, the cold pool and the judged users."""
+
+    train: Sequences  # row u is still user u; a row may be empty
+    whole: Sequences  # before anything was held out
+    pool: Numbers  # the cold items, ascending
+    cases: tuple[Case, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what training sees and what is judged."""
+        found = hashlib.sha256(self.train.items.tobytes() + self.train.starts.tobytes())
+        for case in self.cases:
+            found.update(np.array([case.user, case.positive, *case.history]).tobytes())
+        return found.hexdigest()
+
+
+def split(dataset: Dataset, config: Config) -> Split:
+    """Hold out what the configuration says; the same answer for the same data and seed.
+
+    With `validation`, users and items are held out of the training data a second time, in the same
+    way, so that a choice never sees the test.
+
+    Raises:
+        DataError: nobody is left to judge or nothing to learn from.
+    """
+    kind = dataset.description.split if config.split == "auto" else config.split
+    found = hold_out(dataset.sequences, dataset.is_target, kind, config.split_seed)
+    if config.validation:
+        seed = config.split_seed + 1
+        found = hold_out(found.train, dataset.is_target, kind, seed, VALIDATION_SHARE)
+    if not len(found.train.items):
+        raise DataError("the split leaves nothing to learn from: use --split none or more data")
+    if kind != "none" and not found.cases:
+        raise DataError("the split leaves no user to judge: use --split none or more data")
+    return found
+
+
+def hold_out(
+    whole: Sequences,
+    is_target: Flags,
+    kind: Literal["paper", "cold", "none"],
+    seed: int,
+    share: float = COLD_SHARE,
+) -> Split:
+    """Choose the cold items, then cut every user's sequence. `is_target` is [V]."""
+    rng = np.random.default_rng(seed)
+    last = _last_targets(whole, is_target)
+    is_cold = np.zeros(len(is_target), dtype=np.bool_)
+    is_cold[_cold_items(whole, is_target, last, kind, share, rng)] = True
+    judged = [u for u in range(len(whole)) if last[u] >= 0 and is_cold[whole[u][last[u]]]]
+    stripped = set(rng.permutation(judged)[: len(judged) // 2].tolist())
+    rows = [row[~is_cold[row]] for row in map(whole.__getitem__, range(len(whole)))]
+    cases = []
+    for user in judged:
+        before = whole[user][: last[user]]
+        kept = before[~is_cold[before] & ~(is_target[before] & (user in stripped))]
+        if len(kept) >= MIN_HISTORY:
+            rows[user] = kept
+            positive = int(whole[user][last[user]])
+            cases.append(Case(user, kept, positive, cold=not is_target[kept].any()))
+    return Split(Sequences.of(rows), whole, np.flatnonzero(is_cold), tuple(cases))
+
+
+def _last_targets(whole: Sequences, is_target: Flags) -> Numbers:
+    """Position of every user's last target item in their row, −1 for none: [U]."""
+    found = (np.flatnonzero(is_target[row]) for row in map(whole.__getitem__, range(len(whole))))
+    return np.array([f[-1] if len(f) else -1 for f in found], dtype=np.int64)
+
+
+def _cold_items(
+    whole: Sequences,
+    is_target: Flags,
+    last: Numbers,
+    kind: Literal["paper", "cold", "none"],
+    share: float,
+    rng: np.random.Generator,
+) -> Numbers:
+    if kind == "none":
+        return np.zeros(0, dtype=np.int64)
+    if kind == "paper":
+        users = np.flatnonzero(last >= 0)
+        return np.unique(whole.items[whole.starts[users] + last[users]])
+    met = np.unique(whole.items[is_target[whole.items]])
+    return rng.choice(met, size=max(1, round(share * len(met))), replace=False)
