@@ -3,8 +3,26 @@
 CoupleError (bundle.errors)
 └── ServiceError
     ├── StoreInUse     another process owns this embedded store
-    └── StoreFailed    the embedded store did not start or stop
+    ├── StoreFailed    the embedded store did not start or stop
+    ├── StartRefused           the service cannot start like this
+    │   ├── SettingsRefused    a setting makes no sense
+    │   ├── KeysMissing        an open address without keys
+    │   ├── StoreMissing       no Redis there, or one too old
+    │   ├── AddressTaken       the port cannot be bound
+    │   └── WorkersFailed      no worker came up
+    ├── SequenceMalformed  not a sequence: 422
+    ├── SequenceForeign    a sequence of another store: 409
+    ├── NotFound           no such item: 404
+    ├── Unauthenticated    no key, or an unknown one: 401
+    ├── Forbidden          a key without the scope: 403
+    └── BodyRefused        a body that cannot be taken: 400, 408, 413, 415 or 422
+
+(redis.exceptions.RedisError passes through: the path of a request maps it to 503, the background
+tasks wait for Redis to come back.)
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bundle.errors import CoupleError
 
@@ -19,3 +37,64 @@ class StoreInUse(ServiceError):
 
 class StoreFailed(ServiceError):
     """The embedded store did not start or stop; the message names its log file."""
+
+
+class StartRefused(ServiceError):
+    """The service cannot start like this; the message says what to change."""
+
+
+class SettingsRefused(StartRefused):
+    """A setting makes no sense; the message names its variable."""
+
+
+class KeysMissing(StartRefused):
+    """An address that others can reach, and no key configured."""
+
+
+class StoreMissing(StartRefused):
+    """No Redis answers at this URL, or one too old."""
+
+
+class AddressTaken(StartRefused):
+    """The address cannot be bound."""
+
+
+class WorkersFailed(StartRefused):
+    """No worker came up; what it said stands above."""
+
+
+class SequenceMalformed(ServiceError):
+    """Not a sequence."""
+
+
+class SequenceForeign(ServiceError):
+    """A sequence of another store."""
+
+
+class NotFound(ServiceError):
+    """The catalogue holds no such item."""
+
+
+class Unauthenticated(ServiceError):
+    """No key, or one that is not configured."""
+
+
+class Forbidden(ServiceError):
+    """The key does not have the scope."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One thing wrong with a request: where (`items[3].tags[0]`), and how to mend it."""
+
+    place: str
+    detail: str
+
+
+class BodyRefused(ServiceError):
+    """A body that cannot be taken; `places` name each thing wrong with it."""
+
+    def __init__(self, status: int, detail: str, places: Sequence[Place] = ()) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.places = tuple(places)

@@ -1,0 +1,152 @@
+"""What callers get: documentation for /openapi.json. Answers are encoded without it (FACTS.md)."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class ItemResult(BaseModel):
+    item_id: str
+    status: Literal["created", "updated", "unchanged", "stale"]
+    known_tags: list[str]
+    unknown_tags: list[str]
+    retrievable: bool
+
+
+class ItemsAnswer(BaseModel):
+    """Results in request order."""
+
+    request_id: str
+    sequence: str
+    durability: Literal["aof-always", "aof-everysec", "memory", "unknown"]
+    results: list[ItemResult]
+
+
+class ItemAnswer(BaseModel):
+    """The facts of an item; `retrievable` by model version."""
+
+    request_id: str
+    item_id: str
+    tags: list[str]
+    title: str | None
+    domain: str
+    author_id: str | None
+    published_at: str | None
+    expires_at: str | None
+    attributes: dict[str, str | list[str]]
+    version: int
+    retrievable: dict[str, bool]
+
+
+class DeleteAnswer(BaseModel):
+    request_id: str
+    item_id: str
+    status: Literal["deleted", "absent", "stale"]
+    sequence: str
+
+
+class Rejected(BaseModel):
+    position: int
+    reason: str
+
+
+class EventsAnswer(BaseModel):
+    request_id: str
+    accepted: int
+    duplicates: int
+    rejected: list[Rejected]
+
+
+class WatchedAnswer(BaseModel):
+    item_id: str | None
+    domain: str | None
+    timestamp: str | None
+    title: str | None
+    tags: list[str]
+
+
+class HistoryAnswer(BaseModel):
+    """Newest first, by arrival."""
+
+    request_id: str
+    user_id: str
+    history: list[WatchedAnswer]
+
+
+class EraseAnswer(BaseModel):
+    request_id: str
+    user_id: str
+    status: Literal["erased", "absent"]
+
+
+class TagReason(BaseModel):
+    """A tag of the candidate, the user's tag nearest to it, and the items that carried that."""
+
+    tag: str
+    via: str
+    similarity: float
+    history: list[str]
+
+
+class Reasons(BaseModel):
+    tags: list[TagReason]
+
+
+class Candidate(BaseModel):
+    item_id: str
+    score: float
+    channel: Literal["model"]
+    reasons: Reasons | None = None
+
+
+class ModelName(BaseModel):
+    name: str
+    version: str
+
+
+class Arm(BaseModel):
+    name: str
+    arm: str
+    bucket: int
+
+
+class RecommendAnswer(BaseModel):
+    """Candidates by falling score; `degraded` says why they are less than they could be."""
+
+    request_id: str
+    user_id: str
+    candidates: list[Candidate]
+    model: ModelName
+    experiments: list[Arm]
+    sequence: str | None
+    degraded: list[
+        Literal["no_history", "unknown_tags", "redis_unavailable", "stale_index", "short"]
+    ]
+
+
+class LiveAnswer(BaseModel):
+    status: Literal["alive"]
+    pid: int
+
+
+class ReadyAnswer(BaseModel):
+    status: Literal["ready", "starting"]
+    sequence: str | None
+    items: int
+    redis: Literal["connected", "unavailable"]
+
+
+class PlaceAnswer(BaseModel):
+    place: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; `errors` names each place that is wrong and how to mend it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[PlaceAnswer]

@@ -1,0 +1,143 @@
+"""The composition root: the only place that builds clients, sessions and background tasks."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from bundle import open_bundle
+from service import store, sweeper
+from service.answers import Problem
+from service.catalogue import Catalogue
+from service.clock import Clock
+from service.errors import SettingsRefused
+from service.event_stream import EventStream
+from service.histories import Histories
+from service.model import Model
+from service.parts import Parts
+from service.problem import HANDLERS, HEADER
+from service.recommender import Recommender
+from service.recorder import Recorder
+from service.replica import Replica
+from service.requests import EventsBody, ItemsBody, RecommendBody
+from service.routes import events, health, items, recommend, users
+from service.routes.wire import SCHEMAS
+from service.settings import Settings, check_exposure
+from service.tail import Tail, cancel
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over one bundle and one Redis; both are opened when it starts.
+
+    Raises:
+        KeysMissing: an open address without keys.
+    """
+    check_exposure(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.parts = await _build(settings, stack)
+            yield
+
+    app = FastAPI(
+        title="COUPLE",
+        version=version("couple"),
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=HANDLERS,
+    )
+    app.add_middleware(
+        CorrelationIdMiddleware,
+        header_name=HEADER,
+        validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
+    )
+    for routes in (items, events, users, recommend, health):
+        app.include_router(routes.router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The factory that a spawned worker runs."""
+    return create_app(Settings())
+
+
+def load_model(settings: Settings) -> Model:
+    """Open the bundle and replay its probe.
+
+    Raises:
+        SettingsRefused: no bundle is named.
+        BundleError: it is missing, damaged or refused.
+    """
+    if settings.bundle is None:
+        raise SettingsRefused("no bundle to serve: give --bundle FOLDER or set COUPLE_BUNDLE")
+    return Model.of(open_bundle(settings.bundle))
+
+
+async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
+    if not settings.keys:
+        log.warning("no key is configured: whoever reaches this loopback address may do everything")
+    model, clock = load_model(settings), Clock()
+    redis = await stack.enter_async_context(store.connect(settings))
+    tail_redis = await stack.enter_async_context(store.connect_tail(settings))
+    catalogue = Catalogue(redis, settings.log_retention_s)
+    histories = Histories(redis, settings.history_length, settings.seen_length)
+    replica = Replica(model, clock.now)
+    tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
+    tail = Tail(tail_redis, tail_catalogue, replica, model)
+    stream = EventStream(redis, settings.events_length)
+    domain = model.manifest.target_domains[0]
+    recorder = Recorder(catalogue, histories, stream, clock, domain)
+    after_s = settings.after_timeout_ms / 1000
+    _start(stack, tail.run(clock, settings.tail_block_ms))
+    _start(stack, sweeper.run(tail_catalogue, replica, clock, settings.sweep_interval_ms))
+    return Parts(
+        settings=settings,
+        clock=clock,
+        model=model,
+        catalogue=catalogue,
+        histories=histories,
+        replica=replica,
+        tail=tail,
+        recorder=recorder,
+        recommender=Recommender(model, replica, histories, catalogue, after_s),
+    )
+
+
+def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> None:
+    """Run until the application stops; a background task that fails says so at once."""
+    task = asyncio.create_task(background)
+    task.add_done_callback(_report)
+    stack.push_async_callback(cancel, task)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("a background task ended: restart this process", exc_info=error)
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI with the bodies that routes read for themselves."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        _, bodies = models_json_schema(
+            [(model, "validation") for model in (ItemsBody, EventsBody, RecommendBody, Problem)],
+            ref_template=SCHEMAS + "{model}",
+        )
+        schema["components"]["schemas"].update(bodies["$defs"])
+        app.openapi_schema = schema
+    return app.openapi_schema

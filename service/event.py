@@ -1,0 +1,61 @@
+"""Something a user did with an item, and what of it a history keeps."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import orjson
+
+from service.item import Item
+
+EventType = Literal["impression", "click", "like", "finish", "purchase", "skip"]
+POSITIVE = frozenset({"click", "like", "finish", "purchase"})
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One item of a history; the time is epoch seconds."""
+
+    item_id: str | None
+    tags: list[str]
+    title: str | None = None
+    domain: str | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of POST /events; the time is epoch seconds."""
+
+    user_id: str
+    item_id: str
+    type: EventType
+    time: float
+    tags: list[str]
+    title: str | None = None
+    domain: str | None = None
+    event_id: str | None = None
+    request_id: str | None = None
+
+    @property
+    def told(self) -> bool:
+        """Whether it says itself what its item is about."""
+        return bool(self.tags or self.title)
+
+    def completed(self, item: Item | None, domain: str) -> "Event":
+        """With what the catalogue knows where the event is silent."""
+        tags, title, domain = (item.tags, item.title, item.domain) if item else ([], None, domain)
+        return replace(
+            self,
+            tags=self.tags if self.told else tags,
+            title=self.title or title,
+            domain=self.domain or domain,
+        )
+
+    def entry(self) -> str:
+        """What the history keeps of it."""
+        kept = Watched(self.item_id, self.tags, self.title, self.domain, self.time)
+        return orjson.dumps(kept).decode()
+
+    def encode(self) -> str:
+        """What the event stream keeps of it: everything."""
+        return orjson.dumps(self).decode()

@@ -1,0 +1,81 @@
+"""Why an item was recommended: which of its tags lie close to which tags of the user's history.
+
+Judged by the item tower on single tags. It looks at an answer and never changes it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bundle.probe import Vectors
+from service.event import Watched
+from service.item import Item
+from service.model import Model
+
+MOST = 5  # pairs a candidate
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The known tags of a history, and the items that carried each."""
+
+    tags: list[int]  # [U] ids
+    items: list[list[str]]  # [U] item ids, oldest first
+
+
+def carried(model: Model, history: Sequence[Watched]) -> Carried:
+    """What the user tower saw of a history: its newest items with a known tag."""
+    limits = model.manifest
+    known = [(item.item_id, model.ids(item.tags, item.title)) for item in history]
+    items: dict[int, list[str]] = {}
+    for item_id, tags in [pair for pair in known if pair[1]][-limits.max_items :]:
+        for tag in tags[: limits.max_tags]:
+            items.setdefault(tag, []).extend([item_id] if item_id else [])
+    return Carried(list(items), [list(dict.fromkeys(ids)) for ids in items.values()])
+
+
+def explain(
+    model: Model, history: Sequence[Watched], items: Mapping[str, Item]
+) -> dict[str, list[dict[str, object]]]:
+    """Item id → its tags with the user's tag nearest to each; the same tag first, then by score."""
+    user = carried(model, history)
+    tags = {
+        item_id: model.ids(item.tags, item.title)[: model.manifest.max_tags]
+        for item_id, item in items.items()
+    }
+    if not user.tags:
+        return {item_id: [] for item_id in tags}
+    candidate = sorted({tag for ids in tags.values() for tag in ids})
+    pairs = _pairs(model, user, candidate)
+    return {item_id: _best([pairs[tag] for tag in ids]) for item_id, ids in tags.items()}
+
+
+def _pairs(model: Model, user: Carried, tags: list[int]) -> dict[int, dict[str, object]]:
+    """Each tag with the user's tag nearest to it, itself if the user has it."""
+    similarity = _vectors(model, tags) @ _vectors(model, user.tags).T  # [tags, U]
+    same = np.array(tags)[:, None] == np.array(user.tags)
+    nearest = np.where(same, np.inf, similarity).argmax(axis=1)
+    names = model.vocabulary.tags
+    return {
+        tag: {
+            "tag": names[tag - 1],
+            "via": names[user.tags[near] - 1],
+            "similarity": float(similarity[row, near]),
+            "history": user.items[near],
+        }
+        for row, (tag, near) in enumerate(zip(tags, nearest, strict=True))
+    }
+
+
+def _vectors(model: Model, tags: Sequence[int]) -> Vectors:
+    return model.embed_items([[tag] for tag in tags])
+
+
+def _best(pairs: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The same tag first, then the most similar."""
+
+    def rank(pair: dict[str, object]) -> tuple[bool, object]:
+        return pair["tag"] == pair["via"], pair["similarity"]
+
+    return sorted(pairs, key=rank, reverse=True)[:MOST]

@@ -1,0 +1,92 @@
+"""What users did, by user: history, impressions seen, and the event ids that were taken.
+
+All keys of a user carry the hash tag `{<user>}`, so Redis Cluster keeps them together and spreads
+users over its nodes.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+from redis.asyncio import Redis
+
+from service import store
+from service.event import POSITIVE, Event, Watched
+
+REMEMBERED_MS = 24 * 3600 * 1000  # how long an event id counts once
+
+
+@dataclass(frozen=True)
+class Past:
+    """A user's history, newest first by arrival, and the items of the last impressions."""
+
+    history: list[Watched]
+    seen: list[str]
+
+
+def keys(user_id: str) -> tuple[str, str, str]:
+    """History, seen list, event ids taken."""
+    return (f"couple:hist:{{{user_id}}}", f"couple:seen:{{{user_id}}}", taken_key(user_id))
+
+
+def taken_key(user_id: str) -> str:
+    return f"couple:taken:{{{user_id}}}"
+
+
+class Histories:
+    """Reads and writes of what users did; every call may raise redis.exceptions.RedisError."""
+
+    def __init__(self, redis: Redis, history_length: int, seen_length: int) -> None:
+        self._redis = redis
+        self._limits = (history_length, seen_length, REMEMBERED_MS)
+        self._script = store.script(redis, "events.lua")
+
+    async def read(self, user_id: str) -> Past:
+        """Everything a recommendation asks about a user, in one round trip."""
+        history, seen, _ = keys(user_id)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.lrange(history, 0, -1)
+            pipe.lrange(seen, 0, -1)
+            entries, impressions = await pipe.execute()
+        return Past([Watched(**orjson.loads(entry)) for entry in entries], impressions)
+
+    async def record(self, events: Sequence[Event]) -> list[str]:
+        """Push each event once; new, pending (its stream entry may be missing) or duplicate."""
+        positions = defaultdict(list)
+        for position, event in enumerate(events):
+            positions[event.user_id].append(position)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for user_id, mine in positions.items():
+                arguments = [*self._limits, *_arguments([events[n] for n in mine])]
+                await self._script(keys=keys(user_id), args=arguments, client=pipe)
+            answers = await pipe.execute()
+        statuses = [""] * len(events)
+        for mine, answer in zip(positions.values(), answers, strict=True):
+            for position, status in zip(mine, answer, strict=True):
+                statuses[position] = status
+        return statuses
+
+    async def settle(self, events: Sequence[Event], now: float) -> None:
+        """Their stream entries are written: from now on their ids are duplicates."""
+        named = [(event.user_id, event.event_id) for event in events if event.event_id]
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for user_id, event_id in named:
+                pipe.zadd(taken_key(user_id), {event_id: round(now * 1000)}, xx=True)
+            await pipe.execute()
+
+    async def erase(self, user_id: str) -> bool:
+        """Forget a user; return whether there was anything."""
+        return bool(await self._redis.delete(*keys(user_id)))
+
+
+def _arguments(events: Sequence[Event]) -> list[str]:
+    lines = (
+        (
+            event.event_id or "",
+            event.entry() if event.type in POSITIVE else "",
+            event.item_id if event.type == "impression" else "",
+        )
+        for event in events
+    )
+    return [argument for line in lines for argument in line]

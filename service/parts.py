@@ -1,0 +1,37 @@
+"""What the routes may use. Built once, by `service.app`."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from service.catalogue import Catalogue
+from service.clock import Clock
+from service.histories import Histories
+from service.model import Model
+from service.recommender import Recommender
+from service.recorder import Recorder
+from service.replica import Replica
+from service.settings import Settings
+from service.tail import Tail
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One process's parts."""
+
+    settings: Settings
+    clock: Clock
+    model: Model
+    catalogue: Catalogue
+    histories: Histories
+    replica: Replica
+    tail: Tail
+    recorder: Recorder
+    recommender: Recommender
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that got this request."""
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101  # for mypy: state is untyped
+    return parts

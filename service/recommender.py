@@ -1,0 +1,109 @@
+"""One recommendation: history → tags → user tower → search → answer. It always comes back."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError
+
+from service.catalogue import Catalogue
+from service.errors import SequenceForeign
+from service.event import Watched
+from service.histories import Histories, Past
+from service.item import Attributes
+from service.model import Model
+from service.replica import Replica
+from service.sequence import LogSequence
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a caller wants; `history` (oldest first) replaces the stored one."""
+
+    user_id: str
+    k: int
+    exclude_seen: bool = True
+    exclude: Collection[str] = ()
+    filters: Attributes = field(default_factory=dict)
+    history: list[Watched] | None = None
+    after: LogSequence | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Candidates (item id, score), the best first; why they are less than they could be."""
+
+    candidates: list[tuple[str, float]]
+    history: list[Watched]  # oldest first, as the user tower was given it
+    sequence: LogSequence | None
+    degraded: list[str]
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """Stateless but for what it reads."""
+
+    model: Model
+    replica: Replica
+    histories: Histories
+    catalogue: Catalogue
+    after_timeout_s: float
+
+    async def recommend(self, ask: Ask) -> Answer:
+        """Raises SequenceForeign when `after` is of another store; nothing else."""
+        stale = await self._stale(ask.after)
+        past = await self._past(ask)
+        history = _history(ask, past)
+        tags = [ids for item in history if (ids := self.model.ids(item.tags, item.title))]
+        user = self.model.embed_user(tags)
+        found = self.replica.search(user, ask.k, _exclude(ask, past), ask.filters)
+        reasons = {
+            "no_history": not history and past is not None,
+            "unknown_tags": bool(history) and not tags,
+            "redis_unavailable": past is None,
+            "stale_index": stale,
+            "short": len(found) < ask.k,
+        }
+        degraded = [name for name, holds in reasons.items() if holds]
+        return Answer(found, history, self.replica.sequence, degraded)
+
+    async def _past(self, ask: Ask) -> Past | None:
+        """What is stored of the user, where it is needed; None when Redis does not say."""
+        if ask.history is not None and not ask.exclude_seen:
+            return Past([], [])
+        try:
+            return await self.histories.read(ask.user_id)
+        except RedisError:
+            return None
+
+    async def _stale(self, after: LogSequence | None) -> bool:
+        """Whether the index is behind what the caller has seen, after waiting for it a while."""
+        if self.replica.sequence is None:
+            return True
+        if after is None or await self.replica.reach(after, self.after_timeout_s):
+            return False
+        if after.store != self.replica.sequence.store:
+            await self._check_store(after)
+        return True
+
+    async def _check_store(self, after: LogSequence) -> None:
+        try:
+            head = await self.catalogue.head()
+        except RedisError:
+            return
+        if head and head.store != after.store:
+            raise SequenceForeign("X-Couple-After was given out by another store: drop it")
+
+
+def _history(ask: Ask, past: Past | None) -> list[Watched]:
+    if ask.history is not None:
+        return ask.history
+    return past.history[::-1] if past else []
+
+
+def _exclude(ask: Ask, past: Past | None) -> set[str]:
+    exclude = set(ask.exclude)
+    if ask.exclude_seen:
+        watched = [*(ask.history or []), *(past.history if past else [])]
+        exclude.update(item.item_id for item in watched if item.item_id)
+        exclude.update(past.seen if past else [])
+    return exclude

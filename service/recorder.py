@@ -1,0 +1,72 @@
+"""Take events in: complete them from the catalogue, push each once, write the event stream.
+
+A crash between history and stream loses nothing: the event id stays pending until the stream has
+the event, and a retry of a pending one goes to the stream without entering the history again.
+(A retry while the first attempt is still at it can write the stream twice: same event id.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.catalogue import Catalogue
+from service.clock import Clock
+from service.event import Event
+from service.event_stream import EventStream
+from service.histories import Histories
+
+UNKNOWN_ITEM = "the catalogue holds no such item: give tags or a title"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of one call's events; `rejected` holds (position, reason)."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Every call may raise redis.exceptions.RedisError; it can be retried whole."""
+
+    catalogue: Catalogue
+    histories: Histories
+    stream: EventStream
+    clock: Clock
+    default_domain: str
+
+    async def record(self, events: Sequence[Event]) -> Recorded:
+        """Record events in order of arrival."""
+        items = await self.catalogue.items(list({event.item_id for event in events}))
+        known = [event for event in events if event.told or event.item_id in items]
+        whole = [event.completed(items.get(event.item_id), self.default_domain) for event in known]
+        once = distinct(whole)
+        statuses = await self.histories.record(once)
+        fresh = [e for e, status in zip(once, statuses, strict=True) if status != "duplicate"]
+        await self.stream.append(fresh)
+        await self.histories.settle(fresh, self.clock.now())
+        rejected = [
+            (position, UNKNOWN_ITEM)
+            for position, event in enumerate(events)
+            if not (event.told or event.item_id in items)
+        ]
+        return Recorded(len(fresh), len(whole) - len(fresh), rejected)
+
+    async def erase(self, user_id: str) -> bool:
+        """Forget a user, and tell the event stream's readers to."""
+        existed = await self.histories.erase(user_id)
+        await self.stream.erase(user_id, self.clock.now())
+        return existed
+
+
+def distinct(events: Sequence[Event]) -> list[Event]:
+    """Without the second event of one id of one user."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for event in events:
+        name = (event.user_id, event.event_id or "")
+        if not event.event_id or name not in seen:
+            kept.append(event)
+        seen.add(name)
+    return kept

@@ -1,0 +1,98 @@
+"""What callers send, to the letter of the contract (API.md)."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from bundle import normalise
+from service.event import Event, EventType, Watched
+from service.item import Item
+from service.text import Attributes, Body, Id, Name, Tags, Time, Title, Version
+
+UNTOLD = PydanticCustomError("untold", "Give tags, or a title that tags can be found in")
+
+
+class ItemBody(Body):
+    """One item of POST /items."""
+
+    item_id: Id
+    tags: Tags = Field([])
+    title: Title | None = None
+    domain: Name | None = Field(None, description="default: the bundle's first target domain")
+    author_id: Id | None = None
+    published_at: Time | None = None
+    expires_at: Time | None = None
+    attributes: Attributes = Field({})
+    version: Version | None = Field(None, description="default: the server's milliseconds")
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        _check_told(self.tags, self.title)
+        return self
+
+    def item(self, domain: str) -> Item:
+        facts = self.model_dump(exclude={"version"})
+        return Item(**{**facts, "domain": self.domain or domain})
+
+
+class ItemsBody(Body):
+    """POST /items."""
+
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=1000)]
+
+
+class EventBody(Body):
+    """One event of POST /events."""
+
+    event_id: Id | None = None
+    user_id: Id
+    item_id: Id
+    type: EventType
+    domain: Name | None = None
+    tags: Tags | None = None
+    title: Title | None = None
+    timestamp: Time | None = Field(None, description="default: now")
+    request_id: Id | None = Field(None, description="of the recommendation it answers")
+
+    def event(self, now: float) -> Event:
+        facts = self.model_dump(exclude={"timestamp", "tags"})
+        time = now if self.timestamp is None else self.timestamp
+        return Event(**facts, time=time, tags=self.tags or [])
+
+
+class EventsBody(Body):
+    """POST /events."""
+
+    events: Annotated[list[EventBody], Field(min_length=1, max_length=1000)]
+
+
+class WatchedBody(Body):
+    """One item of a history that comes with the request."""
+
+    item_id: Id | None = None
+    tags: Tags = Field([])
+    title: Title | None = None
+    domain: Name | None = None
+
+    def watched(self) -> Watched:
+        return Watched(self.item_id, self.tags, self.title, self.domain)
+
+
+class RecommendBody(Body):
+    """POST /recommend."""
+
+    user_id: Id
+    k: Annotated[int, Field(ge=1, le=500)] = 100
+    exclude_seen: bool = True
+    exclude_item_ids: Annotated[list[Id], Field(max_length=10_000)] = Field([])
+    filters: Attributes = Field({})
+    history: Annotated[list[WatchedBody], Field(max_length=1000)] | None = None
+    explain: bool = False
+
+
+def _check_told(tags: list[str], title: str | None) -> None:
+    if not tags and not title:
+        raise UNTOLD
+    if not all(map(normalise, tags)):
+        raise PydanticCustomError("blank", "A tag should have a character that is not a blank")

@@ -1,0 +1,1 @@
+"""HTTP: one file a noun. A route reads, calls one part, and encodes; nothing is decided here."""

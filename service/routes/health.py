@@ -1,0 +1,32 @@
+"""`/livez` and `/readyz`: no key, no Redis call."""
+
+import os
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from service.answers import LiveAnswer, ReadyAnswer
+from service.parts import parts_of
+from service.routes.wire import answer
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", responses={200: {"model": LiveAnswer}})
+async def livez() -> Response:
+    """The process answers."""
+    return answer(status="alive", pid=os.getpid())
+
+
+@router.get("/readyz", responses={200: {"model": ReadyAnswer}, 503: {"model": ReadyAnswer}})
+async def readyz(request: Request) -> Response:
+    """The probe replayed and the log was caught up with; a Redis lost later only degrades."""
+    parts = parts_of(request)
+    sequence = parts.replica.sequence
+    return answer(
+        200 if sequence else 503,
+        status="ready" if sequence else "starting",
+        sequence=str(sequence) if sequence else None,
+        items=len(parts.replica),
+        redis="connected" if parts.tail.connected else "unavailable",
+    )

@@ -1,0 +1,100 @@
+"""`/items`: the content pipeline's side of the catalogue."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from service.answers import DeleteAnswer, ItemAnswer, ItemsAnswer
+from service.auth import Allowed
+from service.catalogue import Change, Written, puts
+from service.errors import BodyRefused, NotFound, Place
+from service.item import Item
+from service.model import Model
+from service.parts import Parts, parts_of
+from service.requests import ItemsBody
+from service.routes.wire import BODY, answer, documented, read, takes
+from service.text import INT64, Id, format_time
+
+router = APIRouter(tags=["items"], dependencies=[Depends(Allowed("ingest"))])
+
+
+@router.post(
+    "/items", responses=documented(*BODY, 503, answer=ItemsAnswer), openapi_extra=takes(ItemsBody)
+)
+async def post_items(request: Request) -> Response:
+    """Create and update items, all or none; answers once this replica recommends them."""
+    parts, body = parts_of(request), await read(request, ItemsBody)
+    _check_distinct([item.item_id for item in body.items])
+    domain = parts.model.manifest.target_domains[0]
+    items = [item.item(domain) for item in body.items]
+    written = await _write(parts, puts(items, [item.version for item in body.items]))
+    return answer(
+        sequence=str(written.sequence),
+        durability=parts.tail.durability,
+        results=[
+            _result(parts.model, item, status)
+            for item, status in zip(items, written.statuses, strict=True)
+        ],
+    )
+
+
+@router.get(
+    "/items/{item_id:path}", responses=documented(401, 403, 404, 422, 503, answer=ItemAnswer)
+)
+async def get_item(request: Request, item_id: Id) -> Response:
+    """The facts of one item."""
+    parts = parts_of(request)
+    stored = await parts.catalogue.get(item_id)
+    if stored is None or stored.item.expired(parts.clock.now()):
+        raise NotFound("the catalogue holds no such item")
+    item, model = stored.item, parts.model
+    times = {
+        "published_at": format_time(item.published_at),
+        "expires_at": format_time(item.expires_at),
+    }
+    retrievable = {model.manifest.version: model.retrievable(item)}
+    return answer(**{**vars(item), **times}, version=stored.version, retrievable=retrievable)
+
+
+@router.delete(
+    "/items/{item_id:path}", responses=documented(401, 403, 422, 503, answer=DeleteAnswer)
+)
+async def delete_item(
+    request: Request,
+    item_id: Id,
+    version: Annotated[int | None, Query(ge=-INT64, lt=INT64)] = None,
+) -> Response:
+    """Delete one item; its tombstone keeps late upserts out."""
+    written = await _write(parts_of(request), [Change("delete", item_id, version)])
+    return answer(item_id=item_id, status=written.statuses[0], sequence=str(written.sequence))
+
+
+async def _write(parts: Parts, changes: Sequence[Change]) -> Written:
+    """Write to the log and wait, within bounds, until this replica has applied it."""
+    written = await parts.catalogue.write(changes)
+    await parts.replica.reach(written.sequence, parts.settings.apply_timeout_ms / 1000)
+    return written
+
+
+def _result(model: Model, item: Item, status: str) -> dict[str, Any]:
+    known, unknown = model.split(item)
+    return {
+        "item_id": item.item_id,
+        "status": status,
+        "known_tags": known,
+        "unknown_tags": unknown,
+        "retrievable": model.retrievable(item),
+    }
+
+
+def _check_distinct(item_ids: Sequence[str]) -> None:
+    first: dict[str, int] = {}
+    places = [
+        Place(f"items[{n}].item_id", f"The same id as items[{first[item_id]}]: send each once")
+        for n, item_id in enumerate(item_ids)
+        if first.setdefault(item_id, n) != n
+    ]
+    if places:
+        raise BodyRefused(422, "the request breaks the contract: see `errors`", places)

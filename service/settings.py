@@ -1,0 +1,127 @@
+"""Every setting of the service: `COUPLE_*` variables, read once. Table: docs/settings.md."""
+
+import ipaddress
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, Secret, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from service.errors import KeysMissing, SettingsRefused
+
+Scope = Literal["ingest", "recommend", "admin"]
+PREFIX = "COUPLE_"
+
+
+class StoreUrl(Secret[str]):
+    """A Redis URL that shows itself without its password."""
+
+    def _display(self) -> str:
+        url = self.get_secret_value()
+        parts = urlsplit(url)
+        return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+
+
+class Key(BaseModel):
+    """One caller: the sha256 of its key (never the key) and what it may do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(repr=False)
+    scopes: frozenset[Scope]
+
+
+class Settings(BaseSettings):
+    """Read from the environment; keyword arguments win over it.
+
+    Raises:
+        SettingsRefused: a value makes no sense; the message names its variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    bundle: Path | None = Field(None, description="folder of the bundle to serve")
+    redis_url: StoreUrl = Field(
+        StoreUrl("redis://127.0.0.1:6379/0"),
+        description="Redis ≥ 7 or Valkey: redis://, rediss:// or unix://",
+    )
+    host: str = Field("127.0.0.1", description="address to bind")
+    port: int = Field(8000, ge=0, le=65535, description="port to bind; 0 takes a free one")
+    keys: tuple[Key, ...] = Field(
+        (), description="JSON list of callers: `name`, `sha256` of the key, `scopes`"
+    )
+    history_length: int = Field(50, ge=1, le=1000, description="items a user's history keeps")
+    seen_length: int = Field(200, ge=1, le=10_000, description="impressions a user's list keeps")
+    log_retention_s: float = Field(
+        86_400, gt=0, description="how long the item log and tombstones are kept, seconds"
+    )
+    events_length: int = Field(
+        1_000_000, ge=1, description="events that the event stream keeps, about"
+    )
+    body_limit_bytes: int = Field(
+        16 * 2**20, ge=1024, description="largest request body; a larger one is a 413"
+    )
+    body_timeout_ms: int = Field(10_000, ge=1, description="time a caller has to send a body")
+    redis_timeout_ms: int = Field(
+        200, ge=1, description="time Redis has to answer one call of a request"
+    )
+    apply_timeout_ms: int = Field(
+        1000, ge=0, description="how long POST /items waits until this replica has its items"
+    )
+    after_timeout_ms: int = Field(
+        200, ge=0, description="how long an X-Couple-After is waited for, then `stale_index`"
+    )
+    tail_block_ms: int = Field(
+        500, ge=1, description="pause between two looks at an idle log (lost entries, other store)"
+    )
+    sweep_interval_ms: int = Field(
+        5000, ge=1, description="pause between two sweeps of the log and of expired items"
+    )
+    shutdown_timeout_s: int = Field(
+        15, ge=1, description="time that requests in flight have when the server stops"
+    )
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name, *rest = map(str, first["loc"])
+            where = ".".join([f"{PREFIX}{name.upper()}", *rest])
+            raise SettingsRefused(f"{where}: {first['msg']}; see docs/settings.md") from error
+        except SettingsError as error:
+            raise SettingsRefused(
+                f"{PREFIX}KEYS is not a JSON list; see docs/settings.md"
+            ) from error
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make `Settings()` of another process equal to this."""
+        plain = {**self.model_dump(mode="json"), "redis_url": self.redis_url.get_secret_value()}
+        return {
+            f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in plain.items()
+            if value is not None
+        }
+
+
+def check_exposure(settings: Settings) -> None:
+    """Without keys everything is allowed, so only this machine may reach the service.
+
+    Raises:
+        KeysMissing: no key is configured and the address is not a loopback address.
+    """
+    if not settings.keys and not _is_loopback(settings.host):
+        raise KeysMissing(
+            f"no key is configured, so only a loopback address may be bound, not {settings.host}: "
+            "set COUPLE_KEYS (docs/settings.md) or --host 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

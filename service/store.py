@@ -1,0 +1,57 @@
+"""Connections to Redis: quick to fail on the request path, patient for the one that tails."""
+
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from service.settings import Settings
+
+OLDEST = 7  # major version
+GRACE_S = 2.0  # how much longer than its own block a tailing read may take
+
+
+def connect(settings: Settings, timeout_s: float | None = None) -> Redis:
+    """A client that answers or fails within `timeout_s` (default: the request path's), once."""
+    timeout = timeout_s or settings.redis_timeout_ms / 1000
+    client: Redis = Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        decode_responses=True,
+        protocol=2,  # RESP3 changes the shape of XREAD
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
+
+
+def connect_tail(settings: Settings) -> Redis:
+    """A client whose reads may block as long as the tail does."""
+    return connect(settings, settings.tail_block_ms / 1000 + GRACE_S)
+
+
+def script(redis: Redis, name: str) -> Any:
+    """The Lua script beside this file, run by its hash and loaded when Redis does not know it."""
+    return redis.register_script((Path(__file__).parent / name).read_text())
+
+
+async def read_time(redis: Redis) -> float:
+    """Epoch seconds as Redis counts them."""
+    seconds, micros = await redis.time()
+    return int(seconds) + int(micros) / 1e6
+
+
+async def read_durability(redis: Redis) -> str:
+    """What an acknowledged write survives: aof-always, aof-everysec, memory or unknown."""
+    try:
+        found: Any = await redis.config_get("appendonly", "appendfsync")
+    except RedisError:  # a managed Redis does not say
+        return "unknown"
+    if found.get("appendonly") == "no":
+        return "memory"
+    return {"always": "aof-always", "everysec": "aof-everysec"}.get(
+        found.get("appendfsync", ""), "unknown"
+    )

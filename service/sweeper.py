@@ -1,0 +1,42 @@
+"""Housekeeping of the catalogue: one worker of all replicas at a time, by a short Redis lock.
+
+The log is trimmed to its retention and expired items leave the catalogue, with a log entry each.
+Tombstones carry a time to live and need no broom.
+"""
+
+import asyncio
+import logging
+
+from redis.exceptions import RedisError
+
+from service.catalogue import Catalogue, Change
+from service.clock import Clock
+from service.replica import Replica
+
+BATCH = 500
+
+log = logging.getLogger(__name__)
+
+
+async def sweep(catalogue: Catalogue, now: float) -> int:
+    """Trim the log and delete what has expired; return how many items went."""
+    await catalogue.trim(now)
+    gone = 0
+    while due := await catalogue.expired(now, BATCH):
+        written = await catalogue.write([Change("expire", item_id) for item_id in due])
+        gone += written.statuses.count("deleted")
+        if "unchanged" in written.statuses:  # Redis's clock is a little behind: next time
+            break
+    return gone
+
+
+async def run(catalogue: Catalogue, replica: Replica, clock: Clock, interval_ms: int) -> None:
+    """Sweep at every interval until cancelled; a Redis that is away is swept when it is back."""
+    while True:
+        await asyncio.sleep(interval_ms / 1000)
+        replica.forget_expired()
+        try:
+            if await catalogue.claim_sweep(interval_ms):
+                await sweep(catalogue, clock.now())
+        except RedisError as error:
+            log.warning("not swept: %s", error)

