@@ -1,0 +1,164 @@
+"""`couple serve`: everything that can be refused is refused first, in one readable sentence each.
+
+The parent checks the bundle, Redis and the address, binds the socket once and shares it with its
+workers, which are spawned: a child forked after a faiss search hangs (FACTS.md).
+"""
+
+import asyncio
+import copy
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from redis.exceptions import RedisError
+from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from service import store
+from service.app import load_model
+from service.errors import AddressTaken, StoreMissing, WorkersFailed
+from service.model import Model
+from service.settings import Settings, check_exposure
+
+BACKLOG = 2048
+FACTORY = "service.app:from_environment"
+
+log = logging.getLogger("service.server")
+
+
+def serve(settings: Settings, workers: int = 1) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        CoupleError: this cannot be served, or no worker came up; see `check`.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    model = check(settings)
+    with bind(settings.host, settings.port) as listening:
+        port = listening.getsockname()[1]
+        os.environ.update(settings.environment())
+        config = configuration(settings, workers)
+        name = f"{model.manifest.model} {model.manifest.version[:12]}"
+        many = "1 worker" if workers == 1 else f"{workers} workers"
+        log.info("serving %s on http://%s:%d with %s", name, _shown(settings.host), port, many)
+        if not settings.keys:
+            log.warning("no key is configured: this machine may do everything, others nothing")
+        (_run_one if workers == 1 else _run_many)(config, listening)
+
+
+def _end(number: int, frame: object) -> None:
+    """Leave through every `with`; uvicorn raises its signal again once it has drained."""
+    sys.exit(0)
+
+
+def check(settings: Settings) -> Model:
+    """What a server needs, tried: keys, bundle (its probe included) and Redis.
+
+    Raises:
+        KeysMissing: an open address without keys.
+        SettingsRefused, BundleError: no bundle, or none that can be served.
+        StoreMissing: no Redis answers, or one too old.
+    """
+    check_exposure(settings)
+    model = load_model(settings)
+    asyncio.run(_check_store(settings))
+    return model
+
+
+async def _check_store(settings: Settings) -> None:
+    url = settings.redis_url
+    try:
+        async with store.connect(settings, timeout_s=2.0) as redis:
+            info: Any = await redis.info("server")
+    except (RedisError, OSError, ValueError) as error:
+        raise StoreMissing(
+            f"no Redis answers at {url}: start one, set COUPLE_REDIS_URL, or pass --embedded"
+        ) from error
+    # A Valkey also says which Redis it is compatible with.
+    if int(info["redis_version"].split(".")[0]) < store.OLDEST:
+        raise StoreMissing(
+            f"the Redis at {url} is {info['redis_version']}; {store.OLDEST} or newer is needed"
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The one listening socket that all workers share; raise AddressTaken."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind)
+    except OSError as error:
+        raise AddressTaken(f"{host}:{port} is no address to bind: {error.strerror}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        why = (error.strerror or str(error)).lower()
+        raise AddressTaken(f"cannot bind {host}:{port}: {why}; choose another --port") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def configuration(settings: Settings, workers: int) -> uvicorn.Config:
+    """uvicorn as this service needs it (FACTS.md)."""
+    logging_config = copy.deepcopy(LOGGING_CONFIG)
+    logging_config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO"}
+    return uvicorn.Config(
+        FACTORY,
+        factory=True,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        log_config=logging_config,
+        timeout_keep_alive=75,
+        timeout_worker_healthcheck=30,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
+    )
+
+
+def _run_one(config: uvicorn.Config, listening: socket.socket) -> None:
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise WorkersFailed("the service did not start: the log above says why")
+
+
+def _run_many(config: uvicorn.Config, listening: socket.socket) -> None:
+    supervisor = Supervisor(config, sockets=[listening])
+    supervisor.run()
+    if supervisor.failed:
+        raise WorkersFailed("no worker came up: the log above says why")
+
+
+class Supervisor(Multiprocess):
+    """Replaces a worker that dies, unless none of them ever came up: that would go on for ever."""
+
+    failed = False
+    _served = False
+
+    def keep_subprocess_alive(self) -> None:
+        dead = [one for one in self.processes if not one.process.is_alive()]
+        self._served = self._served or any(
+            one.is_ready(self.config.timeout_worker_healthcheck)
+            for one in self.processes
+            if one not in dead
+        )
+        if dead and (not self._served or any(one.exitcode == STARTUP_FAILURE for one in dead)):
+            self.failed = True
+            self.should_exit.set()
+            return
+        super().keep_subprocess_alive()
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
