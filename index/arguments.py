@@ -1,0 +1,108 @@
+"""Arguments checked whole, before a lock is taken and before anything changes.
+
+Shapes: n items of one call, B queries, I interests of a query, D dimensions.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from index.attributes import Attributes, Profile, profile_of
+from index.errors import DuplicateId, InvalidK, InvalidTime, NotFinite, WrongShape, ZeroVector
+from index.rows import lengths_of
+
+Vectors = NDArray[np.float32]
+Times = Sequence[float | None]
+
+# Between these lengths a vector has a direction, and no inner product of two of them can overflow
+# float32 on the way (Cauchy and Schwarz bound every partial sum).
+SHORTEST = 1e-19
+LONGEST = 1e19
+
+
+def check_dim(dim: int) -> None:
+    """Raise WrongShape below 1."""
+    if dim < 1:
+        raise WrongShape(f"vectors need at least one dimension, not {dim}")
+
+
+def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
+    """Item vectors [n, D]; raise WrongShape, DuplicateId, NotFinite or ZeroVector."""
+    checked = _float32(vectors)
+    if checked.shape != (len(ids), dim):
+        raise WrongShape(
+            f"the vectors of {len(ids)} ids have shape {(len(ids), dim)}, not {checked.shape}"
+        )
+    if len(set(ids)) != len(ids):
+        raise DuplicateId(f"one call names the id {_repeated(ids)!r} twice")
+    lengths = lengths_of(checked)
+    for row in np.flatnonzero(~(lengths <= LONGEST)).tolist():  # NaN compares false
+        raise NotFinite(f"vector {row} (id {ids[row]!r}) is not finite")
+    for row in np.flatnonzero(lengths < SHORTEST).tolist():
+        raise ZeroVector(f"vector {row} (id {ids[row]!r}) is zero")
+    return checked
+
+
+def _float32(values: ArrayLike) -> Vectors:
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _repeated(ids: Sequence[str]) -> str:
+    return next(id_ for row, id_ in enumerate(ids) if id_ in ids[:row])
+
+
+def check_times(count: int, times: Times | None, missing: float) -> NDArray[np.float64]:
+    """Seconds [n], None made `missing`; raise WrongShape or InvalidTime."""
+    given = [None] * count if times is None else times
+    if len(given) != count:
+        raise WrongShape(f"{count} ids need {count} times, not {len(given)}")
+    seconds = np.array([missing if time is None else time for time in given], dtype=np.float64)
+    for row in np.flatnonzero(np.isnan(seconds)).tolist():
+        raise InvalidTime(f"time {row} is NaN")
+    return seconds
+
+
+def check_now(now: float | None) -> None:
+    """Raise InvalidTime for NaN, at which nothing would be live."""
+    if now is not None and math.isnan(now):
+        raise InvalidTime("now is NaN")
+
+
+def check_attributes(count: int, attributes: Sequence[Attributes] | None) -> list[Profile]:
+    """One profile per item; raise WrongShape."""
+    given = [{}] * count if attributes is None else attributes
+    if len(given) != count:
+        raise WrongShape(f"{count} ids need {count} attributes, not {len(given)}")
+    return [profile_of(one) for one in given]
+
+
+def check_queries(queries: ArrayLike, dim: int) -> Vectors:
+    """Queries [B, I, D] with I ≥ 1; raise WrongShape or NotFinite. Zeros tie with everything."""
+    checked = _float32(queries)
+    if checked.ndim != 3 or checked.shape[1] < 1 or checked.shape[2] != dim:
+        raise WrongShape(f"queries have shape (B, I, {dim}) with I ≥ 1, not {checked.shape}")
+    sound = (lengths_of(checked) <= LONGEST).all(axis=1)
+    for row in np.flatnonzero(~sound).tolist():
+        raise NotFinite(f"query {row} is not finite")
+    return checked
+
+
+def check_k(k: int) -> None:
+    """Raise InvalidK below 1; more than there are items is fine."""
+    if k < 1:
+        raise InvalidK(f"k is at least 1, not {k}")
+
+
+def check_exclude(count: int, exclude: Sequence[Collection[str]]) -> Sequence[Collection[str]]:
+    """One collection of ids per query; nothing at all stands for B of them; raise WrongShape."""
+    if len(exclude) == 0:
+        return [()] * count
+    if len(exclude) != count:
+        raise WrongShape(f"{count} queries need {count} exclusions, not {len(exclude)}")
+    # A string is a collection of strings too: excluding "v1" would exclude "v" and "1".
+    if any(isinstance(ids, str) for ids in (exclude, *exclude)):
+        raise WrongShape("exclude holds a collection of ids for each query, not the ids themselves")
+    return exclude
