@@ -238,4 +238,4 @@ def test_attributes_that_nobody_holds_any_more_take_no_memory() -> None:
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert grown < 20_000
+    assert grown < 200_000  # 650,000 when they are never released
