@@ -1,4 +1,4 @@
-"""Checkpoint → bundle: made aside, verified with the reader and runner of the service, then renamed.
+"""Checkpoint → bundle: made aside, verified with the service's reader and runner, then renamed.
 
 A bundle that fails is never left under its final name, and the temporary folder goes with it.
 """

@@ -53,7 +53,7 @@ def item_graph(network: Couple) -> bytes:
 
 
 def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]) -> bytes:
-    free = {place: torch.export.Dim.DYNAMIC for place in range(len(axes))}
+    free = dict.fromkeys(range(len(axes)), torch.export.Dim.DYNAMIC)
     with _quiet():
         program = torch.onnx.export(
             tower.eval(),
@@ -71,7 +71,8 @@ def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]
     _name_axes(model, output, axes)
     _anonymise(model)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def _name_axes(model: onnx.ModelProto, output: str, axes: tuple[str, ...]) -> None:

@@ -38,8 +38,8 @@ class Config(BaseModel):
     aggregate: Literal["positions", "heads"] = "positions"  # what m counts in Eq. (2); they tie
     tree: tuple[int, ...] = (32, 512)  # A.1.2: 1-32-512, the root left out
     leaves: int = Field(10, ge=1)  # K of Eq. (8), which the paper does not give
-    routing: Literal["dot", "cosine"] = "cosine"  # dot, the paper's, leaves 1–3 live groups of 512
-    routing_scale: float = Field(10.0, gt=0)  # of cosine routing: softmax over [−10, 10]
+    routing: Literal["dot", "cosine"] = "cosine"  # dot, the paper's, leaves 1-3 live groups of 512
+    routing_scale: float = Field(10.0, gt=0)  # of cosine routing: softmax over [-10, 10]
     renormalise: bool = True  # top-K weights sum to 1, else the group vector is ≈ 0
     unit_parts: bool = True  # history, content, group of length 1 before Eq. (11): else one rules
     residual: bool = True  # the user starts from the mean of their items: +.025 HR@10
@@ -58,10 +58,10 @@ class Config(BaseModel):
     empty: float = Field(0.03, ge=0, le=1)  # so that the empty history is a learned popularity
     tag_dropout: float = Field(0.2, ge=0, lt=1)
 
-    # Loss (Eq. 9–12).
+    # Loss (Eq. 9-12).
     temperature: float = Field(0.03, gt=0)  # A.1.2
-    negatives: Literal["batch", "queue", "reencoded"] = "batch"  # the detached queue costs .01–.23
-    queue_batches: int = Field(10, ge=1)  # A.1.2: 10 × batch
+    negatives: Literal["batch", "queue", "reencoded"] = "batch"  # the detached queue costs .01-.23
+    queue_batches: int = Field(10, ge=1)  # A.1.2: 10 x batch
     log_q: float = Field(0.5, ge=0, le=1)  # share of the popularity correction: +.02 Recall@100
     srip: float = Field(0.1, ge=0)  # λ, A.1.2
     srip_over: Literal["columns", "rows", "children"] = "children"  # 512 nodes in 64-d: no WᵀW = I

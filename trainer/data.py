@@ -87,7 +87,8 @@ class Dataset:
     @property
     def is_target(self) -> Flags:
         """Which items belong to the target domain: [V]."""
-        return self.item_domains == self.domains.index(self.target_domain)
+        found: Flags = self.item_domains == self.domains.index(self.target_domain)
+        return found
 
 
 def read(folder: Path, target_domain: str | None = None) -> Dataset:

@@ -16,7 +16,7 @@ NONE = -1
 
 @dataclass(frozen=True)
 class Batch:
-    """Item numbers; −1 pads histories on the right, oldest item first."""
+    """Item numbers; -1 pads histories on the right, oldest item first."""
 
     history: Numbers  # [B, L]
     positive: Numbers  # [B]

@@ -36,7 +36,7 @@ class Learner:
             with torch.no_grad():
                 self.network.tags.weight.copy_(torch.from_numpy(found))
         self.queue = NegativeQueue(config.queue_batches * self.examples.batch_size, config.dim)
-        # One row more than items: −1, the padding of histories, falls on it.
+        # One row more than items: -1, the padding of histories, falls on it.
         self._tags = torch.from_numpy(np.pad(pad_items(ids, config.max_tags), ((0, 1), (0, 0))))
         self._domains = torch.from_numpy(np.append(dataset.item_domains, len(dataset.domains)))
         self._log_q = _log_q(split.train.counts(len(ids)), config)
@@ -116,7 +116,7 @@ def temperature(config: Config, step: int, steps: int) -> float:
         counted = step - step % config.tau_every
         return max(config.tau_floor, config.tau_start * math.exp(-config.tau_rate * counted))
     falling = (config.tau_floor / config.tau_start) ** (step / steps)
-    return max(config.tau_floor, config.tau_start * falling)
+    return float(max(config.tau_floor, config.tau_start * falling))
 
 
 def _log_q(counts: Numbers, config: Config) -> Tensor:

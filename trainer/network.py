@@ -1,4 +1,4 @@
-"""The COUPLE network, in the order of the paper (§3.2–3.3, arXiv 2112.03667).
+"""The COUPLE network, in the order of the paper (§3.2-3.3, arXiv 2112.03667).
 
 Shapes: B batch, L items of a history (oldest first, padded on the right), N tags of an item,
 T tags of the vocabulary + 1, D dim, H heads, M vectors to aggregate or negatives, K leaves,
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trainer.config import Config
 
-FAR = -1e9  # a masked logit; −inf would give NaN where everything is masked
+FAR = -1e9  # a masked logit; -inf would give NaN where everything is masked
 
 
 class TagTable(nn.Module):
@@ -25,20 +25,29 @@ class TagTable(nn.Module):
         self.weight = nn.Parameter(torch.randn(size + 1, config.dim) * config.dim**-0.5)
         self.drop = config.tag_dropout
 
-    def forward(self, tags_BxN: Tensor) -> tuple[Tensor, Tensor]:
-        """Tag ids [..., N] → their embeddings [..., N, D] and the mask of those that count."""
+    def real(self, tags_BxN: Tensor) -> Tensor:
+        """Which tags count: no padding, and in training some are dropped, never all of an item."""
         real = tags_BxN > 0
         if self.training and self.drop:
             kept = real & (torch.rand(tags_BxN.shape) >= self.drop)
             real = torch.where(kept.any(-1, keepdim=True), kept, real)
-        return F.embedding(tags_BxN, self.weight), real
+        return real
 
-    @staticmethod
-    def mean(tags_BxND: Tensor, real_BxN: Tensor) -> Tensor:
-        """Mean of the tags that count; an item without any is the zero vector."""
-        weight = real_BxN.to(tags_BxND.dtype).unsqueeze(-2)
-        total = (weight @ tags_BxND).squeeze(-2)
-        return total / weight.sum(-1).clamp(min=1.0)  # Eq. (1)
+    def mean(self, tags_BxN: Tensor, real_BxN: Tensor) -> Tensor:
+        """Mean of the tags that count: [..., D]; an item without any is the zero vector."""
+        weight = real_BxN.to(self.weight.dtype)
+        weight = weight / weight.sum(-1, keepdim=True).clamp(min=1.0)
+        return self.total(tags_BxN, weight)  # Eq. (1)
+
+    def total(self, tags_BxN: Tensor, weight_BxN: Tensor) -> Tensor:
+        """Weighted sum of tag embeddings: [..., D]."""
+        if not self.training:
+            vectors_BxND = F.embedding(tags_BxN, self.weight)
+            return (weight_BxN.unsqueeze(-2) @ vectors_BxND).squeeze(-2)
+        # The same sum without the [..., N, D] in between: thrice as fast, but ONNX has no bags.
+        flat, weight = tags_BxN.flatten(0, -2), weight_BxN.flatten(0, -2)
+        bags = F.embedding_bag(flat, self.weight, mode="sum", per_sample_weights=weight)
+        return bags.view(*tags_BxN.shape[:-1], -1)
 
 
 class WeightedAggregation(nn.Module):
@@ -58,7 +67,7 @@ class WeightedAggregation(nn.Module):
 
 
 class HistoryEncoder(nn.Module):
-    """History preference: one block of self-attention, then weighted aggregation (Eq. 2–4)."""
+    """History preference: one block of self-attention, then weighted aggregation (Eq. 2-4)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -84,24 +93,28 @@ class HistoryEncoder(nn.Module):
         joined_BLD = mixed_BHLd.transpose(1, 2).flatten(2)
         block_BLD = items_BLD + self.drop(self.out(joined_BLD))
         block_BLD = block_BLD + self.drop(self.ffn(block_BLD))
-        return self.aggregate(block_BLD, real_BL)  # Eq. (3), (4), m = l
+        history_BD: Tensor = self.aggregate(block_BLD, real_BL)  # Eq. (3), (4), m = l
+        return history_BD
 
     def _attend(self, items_BLD: Tensor, real_BL: Tensor) -> Tensor:
         """→ [B, H, L, D / H]."""
-        qkv = self.qkv(items_BLD).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        B, L, D = items_BLD.shape
+        qkv = self.qkv(items_BLD).view(B, L, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
         query, key, value = qkv.unbind(0)
         logits_BHLL = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         logits_BHLL = logits_BHLL.masked_fill(~real_BL[:, None, None, :], FAR)
-        return self.drop(torch.softmax(logits_BHLL, dim=-1)) @ value
+        mixed_BHLd: Tensor = self.drop(torch.softmax(logits_BHLL, dim=-1)) @ value
+        return mixed_BHLd
 
     def _aggregate_heads(self, mixed_BHLd: Tensor, real_BL: Tensor) -> Tensor:
         """Eq. (2) read to the letter: one output a head, the mean over its positions."""
         weight = real_BL.to(mixed_BHLd.dtype)
         mean_BHd = (weight[:, None, None, :] @ mixed_BHLd).squeeze(2) / weight.sum(1)[:, None, None]
-        parts = self.out.weight.unflatten(1, (self.heads, -1))  # [D, H, D / H]
+        parts = self.out.weight.view(len(self.out.weight), self.heads, -1)  # [D, H, D / H]
         heads_BHD = torch.einsum("bhd,ehd->bhe", mean_BHd, parts) + self.out.bias
         heads_BHD = heads_BHD + self.drop(self.ffn(heads_BHD))
-        return self.aggregate(heads_BHD, torch.ones_like(heads_BHD[..., 0], dtype=torch.bool))
+        history_BD: Tensor = self.aggregate(heads_BHD, _all(heads_BHD))
+        return history_BD
 
 
 def _age(real_BL: Tensor, most: int) -> Tensor:
@@ -118,16 +131,21 @@ class FrequencyEncoder(nn.Module):
         super().__init__()
         self.hidden = nn.Linear(config.dim, config.dim)
 
-    def forward(self, history_BD: Tensor, tags_BxD: Tensor, real_Bx: Tensor) -> Tensor:
+    def forward(
+        self, history_BD: Tensor, table: TagTable, tags_Bx: Tensor, real_Bx: Tensor
+    ) -> Tensor:
         """x = L · N tags of the whole history → content vectors [B, D]."""
-        hidden_BxD = torch.tanh(self.hidden(tags_BxD))
+        if self.training:  # each tag of the vocabulary once, not once for every place it stands
+            hidden_BxD = F.embedding(tags_Bx, torch.tanh(self.hidden(table.weight)))
+        else:
+            hidden_BxD = torch.tanh(self.hidden(F.embedding(tags_Bx, table.weight)))
         logits_Bx = (hidden_BxD @ history_BD.unsqueeze(-1)).squeeze(-1)
         attention_Bx = torch.softmax(logits_Bx.masked_fill(~real_Bx, FAR), dim=-1)
-        return (attention_Bx.unsqueeze(1) @ tags_BxD).squeeze(1)  # Eq. (5)
+        return table.total(tags_Bx, attention_Bx)  # Eq. (5)
 
 
 class MemoryTree(nn.Module):
-    """Group preference: weights flow from the root to the leaves; the top K speak (Eq. 6–8)."""
+    """Group preference: weights flow from the root to the leaves; the top K speak (Eq. 6-8)."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -142,7 +160,8 @@ class MemoryTree(nn.Module):
         parent_B1 = torch.ones_like(history_BD[:, :1])
         found = []
         for nodes in self.layers:
-            logits = self._logits(history_BD, nodes).unflatten(1, (parent_B1.shape[1], -1))
+            logits = self._logits(history_BD, nodes)
+            logits = logits.view(-1, parent_B1.shape[1], len(nodes) // parent_B1.shape[1])
             parent_B1 = (parent_B1.unsqueeze(-1) * torch.softmax(logits, -1)).flatten(1)  # Eq. (6)
             found.append(parent_B1)
         return found
@@ -165,22 +184,23 @@ class MemoryTree(nn.Module):
 
 
 def srip_penalty(nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor) -> Tensor:
-    """Spectral norm of a layer's distance from orthogonality, by two power iterations (Eq. 9–10).
+    """Spectral norm of a layer's distance from orthogonality, by two power iterations (Eq. 9-10).
 
-    over: "columns" WᵀW − I as printed, "rows" WWᵀ − I, or "children" WWᵀ − I of each parent's own
+    over: "columns" WᵀW - I as printed, "rows" WWᵀ - I, or "children" WWᵀ - I of each parent's own
     children, the mean over parents. `seed_D` is a fixed start with at least max(C, D) numbers.
     """
-    groups = nodes_CD.unflatten(0, (parents if over == "children" else 1, -1))
+    groups = nodes_CD.view(parents if over == "children" else 1, -1, nodes_CD.shape[1])
     W = groups.transpose(1, 2) if over == "columns" else groups
     gap = W @ W.transpose(1, 2) - torch.eye(W.shape[1])
     v = seed_D[: W.shape[1]].expand(len(W), -1).unsqueeze(-1)
     u = gap @ v
     v = gap @ u  # Eq. (10)
-    return (v.norm(dim=1) / u.norm(dim=1).clamp(min=1e-12)).mean()
+    sigma: Tensor = v.norm(dim=1) / u.norm(dim=1).clamp(min=1e-12)
+    return sigma.mean()
 
 
 class NegativeQueue(nn.Module):
-    """The FIFO queue of item vectors of recent steps (§3.3); −1 marks what was never filled."""
+    """The FIFO queue of item vectors of recent steps (§3.3); -1 marks what was never filled."""
 
     vectors: Tensor
     ids: Tensor
@@ -215,7 +235,7 @@ def contrastive_loss(
 ) -> Tensor:
     """Eq. (12): each user's own item, B of them, against M negatives shared by all users.
 
-    A negative that is the user's own item is masked, and so is one with id −1.
+    A negative that is the user's own item is masked, and so is one with id -1.
     """
     own_B1 = (user_BD * positive.vectors).sum(-1, keepdim=True) / temperature
     own_B1 = own_B1 - positive.correction.unsqueeze(1)
@@ -242,7 +262,7 @@ class Couple(nn.Module):
 
     def item(self, tags_BN: Tensor) -> Tensor:
         """Tag ids [B, N] → item vectors [B, D] of length 1; zeros for an item without tags."""
-        return _unit(self.tags.mean(*self.tags(tags_BN)))
+        return _unit(self.tags.mean(tags_BN, self.tags.real(tags_BN)))
 
     def user(self, tags_BLN: Tensor) -> Tensor:
         """Tag ids [B, L, N] → user vectors [B, D] of length 1, as served."""
@@ -255,8 +275,8 @@ class Couple(nn.Module):
 
         `domains_BL` (Q for none) and `tau` are given in training only.
         """
-        tags_BLND, real_BLN = self.tags(tags_BLN)
-        items_BLD = self.tags.mean(tags_BLND, real_BLN)
+        real_BLN = self.tags.real(tags_BLN)
+        items_BLD = self.tags.mean(tags_BLN, real_BLN)
         known_BL = real_BLN.any(-1)
         empty_B1 = ~known_BL.any(1, keepdim=True)
         # An empty history attends to one padding item instead of to nothing (softmax over ∅).
@@ -266,7 +286,7 @@ class Couple(nn.Module):
         if domains_BL is not None:
             seen_BLD = items_BLD + F.pad(self.domains, (0, 0, 0, 1))[domains_BL]
         history_BD = self.history(seen_BLD, real_BL)
-        content_BD = self.content(history_BD, tags_BLND.flatten(1, 2), real_BLN.flatten(1))
+        content_BD = self.content(history_BD, self.tags, tags_BLN.flatten(1), real_BLN.flatten(1))
         nodes = self.group.weights(history_BD)
         parts = [history_BD, content_BD, self.group(nodes[-1], tau)]
         user_BD = self._join(parts, items_BLD, known_BL)
@@ -276,11 +296,13 @@ class Couple(nn.Module):
         parts_BMD = torch.stack(
             [_unit(p) for p in parts] if self.config.unit_parts else [*parts], 1
         )
-        whole = torch.ones_like(parts_BMD[..., 0], dtype=torch.bool)
-        user_BD = self.final(parts_BMD, whole)  # Eq. (11)
+        user_BD: Tensor = self.final(parts_BMD, _all(parts_BMD))  # Eq. (11)
         if not self.config.residual:
             return user_BD
-        return self.tags.mean(_unit(items_BLD), real_BL) + self.gate * user_BD
+        weight_BL = real_BL.to(user_BD.dtype)
+        weight_BL = weight_BL / weight_BL.sum(1, keepdim=True).clamp(min=1.0)
+        mean_BD = (weight_BL.unsqueeze(1) @ _unit(items_BLD)).squeeze(1)
+        return mean_BD + self.gate * user_BD
 
     def penalty(self, nodes: Sequence[Tensor], seed: Tensor) -> Tensor:
         """SRIP over every layer, and the leaves' distance from even use."""
@@ -296,4 +318,9 @@ class Couple(nn.Module):
 
 def _unit(vectors: Tensor) -> Tensor:
     """Vectors of length 1; zero stays zero."""
-    return vectors / vectors.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    return F.normalize(vectors, dim=-1)
+
+
+def _all(vectors_BMD: Tensor) -> Tensor:
+    """The mask [B, M] under which every vector is real."""
+    return torch.ones_like(vectors_BMD[..., 0], dtype=torch.bool)

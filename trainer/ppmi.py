@@ -35,13 +35,13 @@ def tag_vectors(
     ppmi = sp.csr_array((value[kept], (row[kept], column[kept])), shape=counts.shape)
     vectors = _factor(ppmi, dim)
     scale = np.sqrt((vectors**2).sum() / max(1, int((often > 0).sum())))
-    return (vectors / max(scale, 1e-12)).astype(np.float32)
+    scaled: NDArray[np.float32] = (vectors / max(scale, 1e-12)).astype(np.float32)
+    return scaled
 
 
 def _together(train: Sequences, tags: Sequence[Sequence[int]], width: int) -> sp.csr_array:
     """How often two tags stand within reach in a history, same item included: [T + 1, T + 1]."""
-    has = incidence(tags)
-    has.resize((len(tags), width))
+    has = incidence(tags, width)
     share = sp.diags_array(1 / np.maximum(np.asarray(has.sum(axis=1)).ravel(), 1.0)) @ has
     users = np.repeat(np.arange(len(train)), np.diff(train.starts))
     pairs = sp.csr_array((len(tags), len(tags)))

@@ -97,7 +97,7 @@ def hold_out(
 
 
 def _last_targets(whole: Sequences, is_target: Flags) -> Numbers:
-    """Position of every user's last target item in their row, −1 for none: [U]."""
+    """Position of every user's last target item in their row, -1 for none: [U]."""
     found = (np.flatnonzero(is_target[row]) for row in map(whole.__getitem__, range(len(whole))))
     return np.array([f[-1] if len(f) else -1 for f in found], dtype=np.int64)
 
@@ -116,4 +116,4 @@ def _cold_items(
         users = np.flatnonzero(last >= 0)
         return np.unique(whole.items[whole.starts[users] + last[users]])
     met = np.unique(whole.items[is_target[whole.items]])
-    return rng.choice(met, size=max(1, round(share * len(met))), replace=False)
+    return rng.choice(met, size=min(len(met), max(1, round(share * len(met)))), replace=False)

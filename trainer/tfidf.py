@@ -18,25 +18,24 @@ class TfIdf:
 
     def __init__(self, items: Sequence[Sequence[int]]) -> None:
         """Take the tag ids (from 1) of every item; tag weights come from all of them."""
-        counts = incidence(items)
+        counts = incidence(items, max(map(max, filter(len, items)), default=0) + 1)
         found = np.asarray((counts > 0).sum(axis=0)).ravel()
         idf = np.log((1 + len(items)) / (1 + found)) + 1
         self._vectors = _unit_rows(counts @ sp.diags_array(idf))
 
     def __call__(self, histories: Sequence[Numbers], candidates: Numbers) -> NDArray[np.float32]:
         """Score C candidates for B histories of item numbers: [B, C]."""
-        rows = incidence([[i + 1 for i in history] for history in histories])
-        rows.resize((len(histories), self._vectors.shape[0] + 1))
-        profiles = _unit_rows(rows[:, 1:] @ self._vectors)
-        return (profiles @ self._vectors[candidates].T).toarray().astype(np.float32)
+        rows = incidence(histories, self._vectors.shape[0])
+        profiles = _unit_rows(rows @ self._vectors)
+        scores: NDArray[np.float32] = (profiles @ self._vectors[candidates].T).toarray()
+        return scores.astype(np.float32)
 
 
-def incidence(items: Sequence[Sequence[int]]) -> sp.csr_array:
-    """How often each id occurs in each row: sparse [rows, largest id + 1], column 0 unused."""
+def incidence(items: Sequence[Sequence[int] | Numbers], width: int) -> sp.csr_array:
+    """How often each id below `width` occurs in each row: sparse [rows, width]."""
     lengths = np.fromiter(map(len, items), dtype=np.int64, count=len(items))
     columns = np.concatenate([np.asarray(i, dtype=np.int64) for i in items] or [np.zeros(0, int)])
     rows = np.repeat(np.arange(len(items)), lengths)
-    width = int(columns.max(initial=0)) + 1
     ones = np.ones(len(columns))
     return sp.csr_array(sp.coo_array((ones, (rows, columns)), shape=(len(items), width)))
 

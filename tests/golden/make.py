@@ -54,7 +54,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def write_data(folder: Path) -> None:
+def write_data(folder: Path, users: int = USERS) -> None:
     """Write a prepared data folder of products and videos."""
     rng = np.random.default_rng(7)
     items = []
@@ -63,7 +63,7 @@ def write_data(folder: Path) -> None:
             for number in range(ITEMS_PER_TASTE):
                 tags = rng.permutation(names)[: rng.integers(2, 5)].tolist()
                 items.append((f"{domain}-{taste}-{number:02}", domain, tags))
-    rows = [row for user in range(USERS) for row in _history(f"u{user:04}", rng)]
+    rows = [row for user in range(users) for row in _history(f"u{user:04}", rng)]
     folder.mkdir(parents=True, exist_ok=True)
     names = ["item_id", "domain", "tags"]
     pl.DataFrame(items, schema=names, orient="row").write_parquet(folder / "items.parquet")

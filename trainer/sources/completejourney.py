@@ -34,11 +34,27 @@ SPELLINGS = {
     "pwdr": "powder", "crystl": "crystal", "wtr": "water", "flvrd": "flavored", "bkd": "baked",
     "fd": "food", "dsh": "dish", "refrgratd": "refrigerated", "cleang": "cleaning",
     "tiss": "tissue", "dnr": "dinner", "trsh": "trash", "bg": "bag", "sply": "supply",
-    "conc": "concentrate", "whlsm": "wholesome", "supppliles": "supplies", "pkld": "pickled",
-    "supppiles": "supplies", "suppplies": "supplies", "disposible": "disposable",
+    "conc": "concentrate", "whlsm": "wholesome", "pkld": "pickled",
+    "suppplies": "supplies", "disposible": "disposable",
     "dogfd": "dog food", "wht": "white", "choc": "chocolate", "chococlate": "chocolate",
 }  # fmt: skip
-FILLER = frozenset("and of the for with ex in on all other misc products needs".split())
+FILLER = frozenset(
+    (
+        "all",
+        "and",
+        "ex",
+        "for",
+        "in",
+        "misc",
+        "needs",
+        "of",
+        "on",
+        "other",
+        "products",
+        "the",
+        "with",
+    )
+)
 WORD = re.compile(r"[a-z][a-z']+")
 PHRASE = re.compile(r"[/&:(),]| - |-(?=\s)|(?<=\s)-")
 

@@ -1,0 +1,36 @@
+"""Small made-up data, and one checkpoint that several tests look at."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.make import write_data
+from trainer.config import Config
+from trainer.train import train
+
+SMALL = (
+    "dim=8", "heads=2", "tree=4,16", "leaves=4", "max_tags=6", "batch=64", "epochs=1",
+    "warmup=5", "threads=1", "save_every_s=0",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder: six tastes, products and videos, 200 users."""
+    folder = tmp_path_factory.mktemp("made") / "data"
+    write_data(folder, users=200)
+    return folder
+
+
+@pytest.fixture
+def config() -> Config:
+    """A network small enough for a test."""
+    return Config.with_overrides(SMALL)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished checkpoint of the made-up data; read it, never write to it."""
+    folder = tmp_path_factory.mktemp("trained") / "checkpoint"
+    train(data, folder, Config.with_overrides(SMALL), progress=False)
+    return folder

@@ -1,0 +1,170 @@
+"""The network does what the equations say."""
+
+import math
+
+import pytest
+import torch
+
+from trainer.config import Config
+from trainer.network import (
+    Candidates,
+    Couple,
+    FrequencyEncoder,
+    MemoryTree,
+    NegativeQueue,
+    TagTable,
+    WeightedAggregation,
+    contrastive_loss,
+    srip_penalty,
+)
+
+TINY = ("dim=8", "heads=2", "tree=4,16", "leaves=4", "dropout=0", "tag_dropout=0")
+
+
+@pytest.fixture
+def tiny() -> Config:
+    """A small network without dropout."""
+    torch.manual_seed(0)
+    return Config.with_overrides(TINY)
+
+
+def histories() -> torch.Tensor:
+    """Three users [3, 2, 3]: nobody, one item, two items."""
+    return torch.tensor([[[0, 0, 0]] * 2, [[1, 2, 0], [0, 0, 0]], [[3, 0, 0], [4, 5, 6]]])
+
+
+def test_an_item_is_the_mean_of_its_tags(tiny: Config) -> None:
+    """Eq. 1, padding left out, in training and in inference alike."""
+    table = TagTable(9, tiny)
+    tags = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 0, 0]])
+    expected = torch.stack([table.weight[[1, 2]].mean(0), table.weight[3], torch.zeros(8)])
+    for mode in (True, False):
+        found = table.train(mode).mean(tags, table.real(tags))
+        torch.testing.assert_close(found, expected)
+
+
+def test_tag_dropout_never_takes_all_tags_of_an_item() -> None:
+    """An item keeps all its tags rather than none."""
+    table = TagTable(9, Config.with_overrides(["dim=8", "heads=2", "tag_dropout=0.9"]))
+    tags = torch.randint(0, 9, (500, 3))
+    real = table.train().real(tags)
+    assert (real.any(1) == (tags > 0).any(1)).all()
+    assert real.sum() < (tags > 0).sum()
+
+
+def test_aggregation_is_a_weighted_mean_of_what_is_real(tiny: Config) -> None:
+    """Eq. 4: a single real vector comes back as it is, whatever padding holds."""
+    vectors = torch.randn(1, 3, 8)
+    found = WeightedAggregation(8)(vectors, torch.tensor([[False, True, False]]))
+    torch.testing.assert_close(found[0], vectors[0, 1])
+
+
+def test_a_repeated_tag_weighs_twice(tiny: Config) -> None:
+    """Eq. 5 over all places of a tag, in training and in inference alike."""
+    encoder, table = FrequencyEncoder(tiny), TagTable(9, tiny)
+    history, tags = torch.randn(1, 8), torch.tensor([[1, 1, 2]])
+    power = torch.exp(torch.tanh(encoder.hidden(table.weight)) @ history[0])
+    share = 2 * power[1] / (2 * power[1] + power[2])
+    expected = share * table.weight[1] + (1 - share) * table.weight[2]
+    for mode in (True, False):
+        encoder.train(mode)
+        table.train(mode)
+        torch.testing.assert_close(encoder(history, table, tags, tags > 0)[0], expected)
+
+
+@pytest.mark.parametrize("routing", ["dot", "cosine"])
+def test_each_layer_of_the_tree_sums_to_one(routing: str) -> None:
+    """Eq. 6: and a parent's weight is the sum of its children's."""
+    tree = MemoryTree(Config.with_overrides([*TINY, f"routing={routing}"]))
+    upper, lower = tree.weights(torch.randn(5, 8))
+    torch.testing.assert_close(upper.sum(1), torch.ones(5))
+    torch.testing.assert_close(lower.view(5, 4, 4).sum(2), upper)
+
+
+def test_inference_takes_the_top_leaves(tiny: Config) -> None:
+    """Eq. 8: weights of the K heaviest leaves, renormalised, times their slots."""
+    tree = MemoryTree(tiny)
+    weights = torch.zeros(1, 16)
+    weights[0, [2, 7]] = torch.tensor([0.6, 0.2])
+    expected = 0.75 * tree.layers[-1][2] + 0.25 * tree.layers[-1][7]
+    torch.testing.assert_close(tree(weights)[0], expected)
+
+
+def test_a_high_temperature_draws_other_leaves(tiny: Config) -> None:
+    """Eq. 7: noise explores in training; without a temperature there is none."""
+    tree, weights = MemoryTree(tiny), torch.softmax(torch.randn(1, 16), 1)
+    assert not torch.equal(tree(weights, 20.0), tree(weights, 20.0))
+    assert torch.equal(tree(weights), tree(weights))
+
+
+def test_srip_is_the_spectral_norm() -> None:
+    """Eq. 9-10: zero for orthonormal columns; near the true norm otherwise."""
+    seed = torch.randn(64, generator=torch.Generator().manual_seed(0))
+    orthogonal = torch.linalg.qr(torch.randn(16, 8)).Q
+    assert srip_penalty(orthogonal, "columns", 4, seed) < 1e-4
+    nodes = torch.randn(16, 8)
+    true = torch.linalg.matrix_norm(nodes.T @ nodes - torch.eye(8), 2)
+    assert 0.7 * true < srip_penalty(nodes, "columns", 4, seed) <= 1.001 * true
+    children = torch.linalg.qr(torch.randn(4, 8, 4)).Q.transpose(1, 2).reshape(16, 8)
+    assert srip_penalty(children, "children", 4, seed) < 1e-4
+
+
+def test_the_queue_is_first_in_first_out() -> None:
+    """The oldest batch is overwritten; what was never filled has id -1."""
+    queue = NegativeQueue(4, 1)
+    for step in range(3):
+        queue.push(torch.full((2, 1), float(step)), torch.tensor([2 * step, 2 * step + 1]))
+    assert queue.ids.tolist() == [4, 5, 2, 3]
+    assert queue.vectors[:, 0].tolist() == [2, 2, 1, 1]
+    with pytest.raises(ValueError, match="no multiple"):
+        queue.push(torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64))
+
+
+def test_the_loss_masks_the_positive_and_empty_places() -> None:
+    """Eq. 12 by hand: only the negative that is another item counts."""
+    user = torch.tensor([[1.0, 0.0]])
+    positive = Candidates(torch.tensor([[1.0, 0.0]]), torch.tensor([7]), torch.zeros(1))
+    vectors, ids = torch.tensor([[1.0, 0.0], [9.0, 0.0], [0.5, 0.0]]), torch.tensor([7, -1, 8])
+    loss = contrastive_loss(user, positive, Candidates(vectors, ids, torch.zeros(3)), 0.5)
+    assert loss.item() == pytest.approx(-math.log(math.exp(2) / (math.exp(2) + math.exp(1))))
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+@pytest.mark.parametrize("aggregate", ["positions", "heads"])
+def test_user_vectors_are_finite_and_of_length_one(recipe: str, aggregate: str) -> None:
+    """Also for an empty history, alone in its batch or not."""
+    torch.manual_seed(0)
+    config = Config.with_overrides([*TINY, f"recipe={recipe}", f"aggregate={aggregate}"])
+    network = Couple(9, 2, config).eval()
+    found = network.user(histories())
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(network.user(torch.zeros(1, 1, 1, dtype=torch.int64))[0], found[0])
+
+
+def test_padding_changes_nothing(tiny: Config) -> None:
+    """Wider arrays of the same history give the same vector: positions count from the newest."""
+    network = Couple(9, 2, tiny).eval()
+    wide = torch.nn.functional.pad(histories(), (0, 2, 0, 3))
+    torch.testing.assert_close(network.user(wide), network.user(histories()))
+
+
+def test_an_item_without_tags_is_exactly_zero(tiny: Config) -> None:
+    """The contract of a bundle."""
+    found = Couple(9, 2, tiny).eval().item(torch.tensor([[0, 0], [1, 0]]))
+    assert not found[0].any()
+    assert found[1].norm().item() == pytest.approx(1)
+
+
+def test_gradient_reaches_every_parameter() -> None:
+    """Of the default configuration; dead parts would train in silence."""
+    torch.manual_seed(0)
+    network = Couple(9, 2, Config.with_overrides([*TINY, "tag_dropout=0.2"])).train()
+    tags, domains = histories(), torch.tensor([[2, 2], [0, 2], [0, 1]])
+    users, nodes = network.encode(tags, domains, tau=1.0)
+    items = network.item(tags[:, 0])
+    candidates = Candidates(items, torch.arange(3), torch.zeros(3))
+    loss = contrastive_loss(users, candidates, candidates, 0.03)
+    (loss + network.penalty(nodes, torch.randn(64))).backward()  # type: ignore[no-untyped-call]  # torch
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
