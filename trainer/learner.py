@@ -100,7 +100,7 @@ class Learner:
         moments = {key: _part(state, f"adam.{key}.") for key in ("step", "exp_avg", "exp_avg_sq")}
         for name, parameter in self.network.named_parameters():
             if name in moments["step"]:
-                self._adam.state[parameter] = {key: m[name] for key, m in moments.items()}
+                self._adam.state[parameter] = {k: m[name].clone() for k, m in moments.items()}
         return int(state["steps"])
 
 

@@ -33,7 +33,7 @@ def tag_vectors(
     value = np.log(np.maximum(entries.data, 1e-12) / np.maximum(expected, 1e-12))
     kept = (value > 0) & (total > 0)
     ppmi = sp.csr_array((value[kept], (row[kept], column[kept])), shape=counts.shape)
-    vectors = _factor(ppmi, dim)
+    vectors = _factor(ppmi, dim) * (often > 0)[:, None]
     scale = np.sqrt((vectors**2).sum() / max(1, int((often > 0).sum())))
     scaled: NDArray[np.float32] = (vectors / max(scale, 1e-12)).astype(np.float32)
     return scaled

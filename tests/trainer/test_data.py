@@ -47,7 +47,11 @@ def test_interactions_of_unknown_items_are_counted(tmp_path: Path) -> None:
 
 def test_tags_are_normalised_and_kept_once(tmp_path: Path) -> None:
     """As the vocabulary of a bundle will write them."""
-    assert read(write(tmp_path, ITEMS, EVENTS)).tags == (("wok", "iron"), ("pan",), ("street food",))
+    assert read(write(tmp_path, ITEMS, EVENTS)).tags == (
+        ("wok", "iron"),
+        ("pan",),
+        ("street food",),
+    )
 
 
 def test_only_positive_events_count(tmp_path: Path) -> None:

@@ -97,5 +97,5 @@ def test_nobody_to_judge_is_an_error(data: Path) -> None:
     """A split without a case measures nothing."""
     dataset = read(data)
     lonely = dataset.__class__(**{**vars(dataset), "sequences": Sequences.of([[0], [1]])})
-    with pytest.raises(DataError, match="no user to judge|nothing to learn"):
+    with pytest.raises(DataError, match=r"no user to judge|nothing to learn"):
         split(lonely, Config(split="paper"))

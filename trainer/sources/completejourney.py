@@ -74,11 +74,11 @@ def prepare(out: Path) -> Summary:
     Raises:
         DataError: the package is not installed, or `out` exists and is no data folder.
     """
+    if out.exists() and not (out / DESCRIPTION).exists():
+        raise DataError(f"{out} exists and is not a data folder: name another, or remove it")
     source = _package()
     purchases = _purchases(source)
     items = _items(source, purchases)
-    if out.exists() and not (out / DESCRIPTION).exists():
-        raise DataError(f"{out} exists and is not a data folder: name another, or remove it")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         made = Path(temporary) / "data"
