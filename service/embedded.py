@@ -112,9 +112,9 @@ def _signals_unwind() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in mine:
-            if signal.getsignal(number) is _unwind:  # not if the program has taken it over
-                signal.signal(number, signal.SIG_DFL)
+        still_mine = [number for number in mine if signal.getsignal(number) is _unwind]
+        for number in still_mine:  # the program may have taken one over
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _unwind(number: int, frame: FrameType | None) -> None:
