@@ -16,6 +16,8 @@ app = typer.Typer(
     help="Recommend brand-new micro-videos from semantic tags: train, export, serve.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)

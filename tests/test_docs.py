@@ -1,0 +1,87 @@
+"""Every command that README and docs show works as shown."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import COUPLE, Service, serving
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+# Commands whose effect lies outside this project; that they are spelled well is all we can say.
+FOREIGN = {"cp", "curl", "docker", "git", "key=$(openssl", "printf"}
+
+
+def commands(program: str) -> list[str]:
+    """The commands of all pages that run `program`, continued lines joined, comments left out."""
+    found: dict[str, None] = {}
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text()):
+            lines = block.replace("\\\n", " ").splitlines()
+            stripped = (line.split(" #")[0].strip() for line in lines if not line.startswith("#"))
+            found.update(dict.fromkeys(line for line in stripped if _program(line) == program))
+    return list(found)
+
+
+def _program(line: str) -> str:
+    words = [word for word in line.split() if not re.match(r"COUPLE_\w+=", word)]
+    return words[0].removeprefix(".venv/bin/") if words else ""
+
+
+@pytest.mark.parametrize("command", commands("couple"))
+def test_each_couple_command_takes_the_options_shown(command: str) -> None:
+    words = shlex.split(command.partition("couple ")[2])
+    names = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
+    for depth in range(len(names), 0, -1):  # `couple bundle verify`, but `couple data NAME`
+        shown = subprocess.run([*COUPLE, *names[:depth], "--help"], capture_output=True, text=True)
+        if shown.returncode == 0:
+            break
+    assert shown.returncode == 0, shown.stderr
+    unknown = {word for word in words if word.startswith("--")} - set(shown.stdout.split())
+    assert not unknown
+
+
+@pytest.mark.parametrize("command", commands("make"))
+def test_each_make_target_exists(command: str) -> None:
+    result = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+
+
+def test_no_page_shows_a_command_that_nothing_here_checks() -> None:
+    known = {"couple", "make", "", "python", "pip", *FOREIGN}
+    shown = {
+        _program(line)
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text())
+        for line in block.replace("\\\n", " ").splitlines()
+        if not line.startswith("#")
+    }
+    assert shown <= known
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("docs") / "store") as running:
+        yield running
+
+
+def test_each_curl_works_in_the_order_shown(service: Service) -> None:
+    shown = commands("curl")
+    assert shown, "the README shows how to call the API"
+    for command in shown:
+        words = shlex.split(command.replace("http://127.0.0.1:8000", service.url))
+        result = subprocess.run([*words, "--fail-with-body", "-sS"], capture_output=True, text=True)
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
