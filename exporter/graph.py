@@ -3,6 +3,7 @@
 Shapes: B batch, L items, N tags, I = 1 interest, D dim; B, L and N are free.
 """
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ class UserTower(nn.Module):
 
     def __init__(self, network: Couple) -> None:
         super().__init__()
-        self.network = network
+        self.network = copy.deepcopy(network)
+        self.network.content.freeze(self.network.tags)
+        self.network.group.freeze()
 
     def forward(self, tags: Tensor) -> Tensor:
         """COUPLE has one interest."""

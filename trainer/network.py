@@ -57,13 +57,13 @@ class WeightedAggregation(nn.Module):
         super().__init__()
         self.matrix = nn.Parameter(torch.eye(dim) * dim**-0.5)
 
-    def forward(self, vectors_BMD: Tensor, real_BM: Tensor) -> Tensor:
+    def forward(self, vectors_BMD: Tensor, real_BM: Tensor | None = None) -> Tensor:
         """→ [B, D]; vectors that are not real get no weight."""
-        weight_B1M = real_BM.to(vectors_BMD.dtype).unsqueeze(1)
-        mean_B1D = weight_B1M @ vectors_BMD / weight_B1M.sum(-1, keepdim=True).clamp(min=1.0)
+        mean_B1D = _mean(vectors_BMD, real_BM).unsqueeze(1)
         agree_B1M = mean_B1D @ self.matrix.T @ vectors_BMD.transpose(1, 2)  # d_k of Eq. (4)
-        attention = torch.softmax(agree_B1M.masked_fill(~real_BM.unsqueeze(1), FAR), dim=-1)
-        return (attention @ vectors_BMD).squeeze(1)
+        if real_BM is not None:
+            agree_B1M = agree_B1M.masked_fill(~real_BM.unsqueeze(1), FAR)
+        return (torch.softmax(agree_B1M, dim=-1) @ vectors_BMD).squeeze(1)
 
 
 class HistoryEncoder(nn.Module):
@@ -113,7 +113,7 @@ class HistoryEncoder(nn.Module):
         parts = self.out.weight.view(len(self.out.weight), self.heads, -1)  # [D, H, D / H]
         heads_BHD = torch.einsum("bhd,ehd->bhe", mean_BHd, parts) + self.out.bias
         heads_BHD = heads_BHD + self.drop(self.ffn(heads_BHD))
-        history_BD: Tensor = self.aggregate(heads_BHD, _all(heads_BHD))
+        history_BD: Tensor = self.aggregate(heads_BHD)
         return history_BD
 
 
@@ -127,18 +127,27 @@ def _age(real_BL: Tensor, most: int) -> Tensor:
 class FrequencyEncoder(nn.Module):
     """Content preference: the history attends to all tags; a repeated tag counts twice (Eq. 5)."""
 
+    frozen: Tensor | None
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.hidden = nn.Linear(config.dim, config.dim)
+        self.register_buffer("frozen", None, persistent=False)
+
+    def freeze(self, table: TagTable) -> None:
+        """Keep h_t of Eq. (5) as a table of its own, for weights that change no more."""
+        self.frozen = self._hidden(table).detach()
+
+    def _hidden(self, table: TagTable) -> Tensor:
+        """h_t of every tag once, not once for every place it stands: [T, D]."""
+        return torch.tanh(self.hidden(table.weight))
 
     def forward(
         self, history_BD: Tensor, table: TagTable, tags_Bx: Tensor, real_Bx: Tensor
     ) -> Tensor:
         """x = L · N tags of the whole history → content vectors [B, D]."""
-        if self.training:  # each tag of the vocabulary once, not once for every place it stands
-            hidden_BxD = F.embedding(tags_Bx, torch.tanh(self.hidden(table.weight)))
-        else:
-            hidden_BxD = torch.tanh(self.hidden(F.embedding(tags_Bx, table.weight)))
+        hidden_TD = self._hidden(table) if self.frozen is None else self.frozen
+        hidden_BxD = F.embedding(tags_Bx, hidden_TD)
         logits_Bx = (hidden_BxD @ history_BD.unsqueeze(-1)).squeeze(-1)
         attention_Bx = torch.softmax(logits_Bx.masked_fill(~real_Bx, FAR), dim=-1)
         return table.total(tags_Bx, attention_Bx)  # Eq. (5)
@@ -154,13 +163,22 @@ class MemoryTree(nn.Module):
         )
         self.leaves, self.renormalise = config.leaves, config.renormalise
         self.cosine, self.scale = config.routing == "cosine", config.routing_scale
+        self.frozen: list[Tensor] | None = None
+
+    def freeze(self) -> None:
+        """Keep the nodes' directions, for weights that change no more."""
+        self.frozen = [nodes.detach() for nodes in self._directions()]
+
+    def _directions(self) -> list[Tensor]:
+        return [_unit(nodes) if self.cosine else nodes for nodes in self.layers]
 
     def weights(self, history_BD: Tensor) -> list[Tensor]:
         """Node weights of every layer, root left out; each layer sums to 1."""
         parent_B1 = torch.ones_like(history_BD[:, :1])
+        query_BD = self.scale * _unit(history_BD) if self.cosine else history_BD
         found = []
-        for nodes in self.layers:
-            logits = self._logits(history_BD, nodes)
+        for nodes in self.frozen or self._directions():
+            logits = query_BD @ nodes.T
             logits = logits.view(-1, parent_B1.shape[1], len(nodes) // parent_B1.shape[1])
             parent_B1 = (parent_B1.unsqueeze(-1) * torch.softmax(logits, -1)).flatten(1)  # Eq. (6)
             found.append(parent_B1)
@@ -176,11 +194,6 @@ class MemoryTree(nn.Module):
         if self.renormalise:
             top_BK = top_BK / top_BK.sum(-1, keepdim=True).clamp(min=1e-20)
         return (top_BK.unsqueeze(1) @ F.embedding(index_BK, self.layers[-1])).squeeze(1)  # Eq. (8)
-
-    def _logits(self, history_BD: Tensor, nodes_CD: Tensor) -> Tensor:
-        if not self.cosine:
-            return history_BD @ nodes_CD.T
-        return self.scale * _unit(history_BD) @ _unit(nodes_CD).T
 
 
 def srip_penalty(nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor) -> Tensor:
@@ -293,16 +306,12 @@ class Couple(nn.Module):
         return _unit(torch.where(empty_B1, self.nobody, user_BD)), nodes
 
     def _join(self, parts: Sequence[Tensor], items_BLD: Tensor, real_BL: Tensor) -> Tensor:
-        parts_BMD = torch.stack(
-            [_unit(p) for p in parts] if self.config.unit_parts else [*parts], 1
-        )
-        user_BD: Tensor = self.final(parts_BMD, _all(parts_BMD))  # Eq. (11)
+        parts_BMD = torch.stack([*parts], 1)
+        parts_BMD = _unit(parts_BMD) if self.config.unit_parts else parts_BMD
+        user_BD: Tensor = self.final(parts_BMD)  # Eq. (11)
         if not self.config.residual:
             return user_BD
-        weight_BL = real_BL.to(user_BD.dtype)
-        weight_BL = weight_BL / weight_BL.sum(1, keepdim=True).clamp(min=1.0)
-        mean_BD = (weight_BL.unsqueeze(1) @ _unit(items_BLD)).squeeze(1)
-        return mean_BD + self.gate * user_BD
+        return _mean(_unit(items_BLD), real_BL) + self.gate * user_BD
 
     def penalty(self, nodes: Sequence[Tensor], seed: Tensor) -> Tensor:
         """SRIP over every layer, and the leaves' distance from even use."""
@@ -318,9 +327,14 @@ class Couple(nn.Module):
 
 def _unit(vectors: Tensor) -> Tensor:
     """Vectors of length 1; zero stays zero."""
-    return F.normalize(vectors, dim=-1)
+    length: Tensor = vectors.norm(dim=-1, keepdim=True)
+    return vectors / length.clamp(min=1e-12)
 
 
-def _all(vectors_BMD: Tensor) -> Tensor:
-    """The mask [B, M] under which every vector is real."""
-    return torch.ones_like(vectors_BMD[..., 0], dtype=torch.bool)
+def _mean(vectors_BMD: Tensor, real_BM: Tensor | None) -> Tensor:
+    """Mean of the vectors that are real, zero where none is: [B, D]."""
+    if real_BM is None:
+        return vectors_BMD.mean(1)
+    weight_BM = real_BM.to(vectors_BMD.dtype)
+    weight_BM = weight_BM / weight_BM.sum(1, keepdim=True).clamp(min=1.0)
+    return (weight_BM.unsqueeze(1) @ vectors_BMD).squeeze(1)

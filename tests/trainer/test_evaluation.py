@@ -29,7 +29,8 @@ def test_a_scorer_that_knows_the_truth_is_perfect(held: Trial) -> None:
 
     def oracle(histories: Sequence[Numbers], candidates: Numbers) -> Scores:
         wanted = np.array([truth[h.tobytes()] for h in histories])
-        return (candidates == wanted[:, None]).astype(np.float32)
+        found: Scores = (candidates == wanted[:, None]).astype(np.float32)
+        return found
 
     for group in judge(held, oracle).values():
         assert {v for k, v in group.items() if k != "users"} == {1.0}

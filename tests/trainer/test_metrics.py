@@ -49,7 +49,7 @@ def test_a_small_pool_gives_what_it_has() -> None:
 
 def test_half_of_the_negatives_follow_popularity() -> None:
     """An item that everybody buys is drawn nearly always, a rare one seldom."""
-    rows = [[0, 1, 3, 2], *[[10]] * 5000, np.arange(2, 2000)]
+    rows = [[0, 1, 3, 2], *[[10]] * 5000, list(range(2, 2000))]
     split = one_case(2000)
     popular = Split(split.train, Sequences.of(rows), split.pool, split.cases)
     hits = [10 - 2 in negatives(popular, seed)[0] for seed in range(20)]

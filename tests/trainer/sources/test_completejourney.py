@@ -9,7 +9,7 @@ from trainer.data import read
 from trainer.errors import DataError
 from trainer.sources.completejourney import prepare, tags_of, title_of
 
-PRODUCT = {
+PRODUCT: dict[str, str | None] = {
     "product_type": "VEGETABLE/VEG DSH - ORGANIC",
     "product_category": "FRZN VEGETABLE/VEG DSH",
     "brand": "Private",
