@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
-CODE := bundle couple exporter index service trainer tests
+CODE := bundle couple exporter index service trainer tests benchmarks
 
 .PHONY: setup demo test check format bench clean
 
@@ -16,6 +16,9 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev $(VENV)-torchless/.test
 	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/startup.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)

@@ -24,7 +24,8 @@ BATCH = 500  # items or events a request
 HISTORY = 50  # what the service keeps of a user
 SHOWN_USERS = 2  # of each kind
 SHOWN_ITEMS = 5
-SHOWN_HISTORY = 8
+SHOWN_HISTORY = 5
+SHOWN_TAGS = 3
 
 
 class DemoFailed(CoupleError):
@@ -151,31 +152,28 @@ def _filled_from(store: Path) -> str:
 def _show(console: Console, service: Service, trial: Trial, case: Case) -> None:
     data = trial.dataset
     user = data.user_ids[case.user]
-    body = {"user_id": user, "k": SHOWN_ITEMS, "explain": True}
-    answer = service.post("/recommend", body)
-    titles = {data.item_ids[i]: _title(trial, int(i)) for i in (*case.history, *trial.split.pool)}
-    kind = f"never took an item of {data.target_domain}" if case.cold else "warm"
-    did = "; ".join(_title(trial, int(i)) for i in case.history[-SHOWN_HISTORY:][::-1])
-    table = Table(
-        title=f"user {user}, {kind}",
-        caption=f"took last: {did}",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for column in ("score", "new for them", "because of"):
-        table.add_column(column)
+    answer = service.post("/recommend", {"user_id": user, "k": SHOWN_ITEMS, "explain": True})
+    kind = f"never took anything of {data.target_domain}" if case.cold else "a warm user"
+    grid = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
+    grid.title = f"\n[bold]user {user}[/], {kind}"
+    grid.add_column(style="dim", width=9)
+    grid.add_column()
+    newest = case.history[::-1][:SHOWN_HISTORY]
+    grid.add_row("took last", " · ".join(_title(trial, int(number)) for number in newest))
+    titles = {data.item_ids[number]: _title(trial, int(number)) for number in trial.split.pool}
     for candidate in answer["candidates"]:
-        item_id = candidate["item_id"]
-        mark = " [green]← taken next[/]" if item_id == data.item_ids[case.positive] else ""
-        because = "; ".join(_reason(reason, titles) for reason in candidate["reasons"]["tags"][:2])
-        table.add_row(f"{candidate['score']:.2f}", titles[item_id] + mark, because)
-    console.print(table)
+        found = candidate["item_id"] == data.item_ids[case.positive]
+        mark = " [green]✓ what they took next[/]" if found else ""
+        because = ", ".join(map(_reason, candidate["reasons"]["tags"][:SHOWN_TAGS]))
+        line = f"{titles[candidate['item_id']]}{mark} [cyan]← {because}[/]"
+        grid.add_row(f"  {candidate['score']:.2f}", line)
+    console.print(grid)
 
 
-def _reason(reason: dict[str, Any], titles: dict[str, str]) -> str:
-    """One link of tags, with the item of the history that carries it."""
-    link = reason["tag"] if reason["tag"] == reason["via"] else f"{reason['via']} → {reason['tag']}"
-    return f"{link} ({titles[reason['history'][0]]})"
+def _reason(reason: dict[str, Any]) -> str:
+    """One link: the user's tag, and the item's if it is another."""
+    same = reason["tag"] == reason["via"]
+    return str(reason["tag"]) if same else f"{reason['via']} ~ {reason['tag']}"
 
 
 def _item(trial: Trial, number: int) -> dict[str, Any]:
