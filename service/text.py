@@ -1,7 +1,7 @@
 """The types of JSON values that requests are made of: lengths, characters, times."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
@@ -32,7 +32,7 @@ def parse_time(value: object) -> float:
     if isinstance(value, str) and _RFC3339.fullmatch(value):
         try:
             moment = datetime.fromisoformat(value.upper())
-            return (moment.astimezone(UTC) - _EPOCH).total_seconds() // 0.001 / 1000
+            return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1) / 1000
         except (ValueError, OverflowError):
             pass
     raise PydanticCustomError(

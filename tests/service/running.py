@@ -1,7 +1,7 @@
 """The service in this process, whole: real bundle, real Valkey, only the socket left out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,7 +74,15 @@ async def running(settings: Settings, *, ready: bool = True) -> AsyncIterator[Cl
         yield client
 
 
-async def until_ready(client: httpx.AsyncClient, seconds: float = 10.0) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Return as soon as it holds; fail when it does not within `seconds`."""
     async with asyncio.timeout(seconds):
-        while (await client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.005)
+        while not await holds():  # noqa: ASYNC110  # what is waited for lies in another process
+            await asyncio.sleep(0.002)
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    async def ready() -> bool:
+        return (await client.get("/readyz")).status_code == 200
+
+    await until(ready)

@@ -1,4 +1,4 @@
-"""`serve` in a process of its own, as the command line runs it: python -m tests.service.serving N."""
+"""`serve` as the command line runs it: python -m tests.service.serving WORKERS."""
 
 import sys
 
