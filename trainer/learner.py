@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bundle import Vocabulary, pad_items
@@ -15,7 +16,7 @@ from trainer.config import Config
 from trainer.data import Dataset, Numbers
 from trainer.examples import Batch, Examples
 from trainer.network import Candidates, Couple, NegativeQueue, contrastive_loss
-from trainer.ppmi import tag_vectors
+from trainer.ppmi import mixed_vectors, tag_vectors
 from trainer.split import Split
 
 
@@ -31,8 +32,8 @@ class Learner:
         self.examples = Examples(split.train, dataset.is_target, config)
         self.network = Couple(len(vocabulary), len(dataset.domains), config)
         ids = [vocabulary.ids(tags) for tags in dataset.tags]
-        if config.tag_init == "ppmi":
-            found = tag_vectors(split.train, ids, len(vocabulary), config.dim)
+        if config.tag_init != "random":
+            found = _start(split, ids, len(vocabulary), config)
             with torch.no_grad():
                 self.network.tags.weight.copy_(torch.from_numpy(found))
         self.queue = NegativeQueue(config.queue_batches * self.examples.batch_size, config.dim)
@@ -117,6 +118,13 @@ def temperature(config: Config, step: int, steps: int) -> float:
         return max(config.tau_floor, config.tau_start * math.exp(-config.tau_rate * counted))
     falling = (config.tau_floor / config.tau_start) ** (step / steps)
     return float(max(config.tau_floor, config.tau_start * falling))
+
+
+def _start(split: Split, ids: list[list[int]], size: int, config: Config) -> NDArray[np.float32]:
+    """Tag vectors to start from: [T + 1, D]."""
+    if config.tag_init == "ppmi":
+        return tag_vectors(split.train, ids, size, config.dim)
+    return mixed_vectors(split.train, ids, size, config.dim, config.lsa)
 
 
 def _log_q(counts: Numbers, config: Config) -> Tensor:

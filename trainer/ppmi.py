@@ -1,8 +1,10 @@
-"""Where tag embeddings start: the leading directions of which tags follow which.
+"""Where tag embeddings start: which tags follow which, and which items share their tags.
 
 Tags of items that stand near each other in a history count as seen together; the positive
 pointwise mutual information of those counts, factored by SVD, is a set of tag vectors
-(Levy & Goldberg, NIPS 2014). V items, T tag ids (0 is padding), D dim.
+(Levy & Goldberg, NIPS 2014). Beside them stand those of latent semantic analysis, under which the
+cosine of two items is nearly that of their TF-IDF vectors: what PPMI blurs, a rare tag shared, they
+keep. V items, T tag ids (0 is padding), D dim.
 """
 
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
 from trainer.data import Sequences
-from trainer.tfidf import incidence
+from trainer.tfidf import incidence, unit_rows
 
 REACH = 8  # items apart, at most
 SMOOTHING = 0.75  # of context counts, against rare tags
@@ -33,8 +35,39 @@ def tag_vectors(
     value = np.log(np.maximum(entries.data, 1e-12) / np.maximum(expected, 1e-12))
     kept = (value > 0) & (total > 0)
     ppmi = sp.csr_array((value[kept], (row[kept], column[kept])), shape=counts.shape)
-    vectors = _factor(ppmi, dim) * (often > 0)[:, None]
-    scale = np.sqrt((vectors**2).sum() / max(1, int((often > 0).sum())))
+    vectors = _factor(ppmi, dim)
+    return _even(vectors.astype(np.float32))
+
+
+def mixed_vectors(
+    train: Sequences, tags: Sequence[Sequence[int]], size: int, dim: int, lsa: float
+) -> NDArray[np.float32]:
+    """PPMI in the first half of the dimensions, LSA times `lsa` in the second: [T + 1, D]."""
+    half = dim // 2
+    # The first direction only says how common a tag is; all cosines would share it.
+    follow = tag_vectors(train, tags, size, half + 1)[:, 1:]
+    both = np.concatenate(
+        [_even(follow), lsa * _even(shared_vectors(train, tags, size, dim - half))], 1
+    )
+    return _even(both)
+
+
+def shared_vectors(
+    train: Sequences, tags: Sequence[Sequence[int]], size: int, dim: int
+) -> NDArray[np.float32]:
+    """Latent semantic analysis of the items training sees: [T + 1, D]."""
+    items = np.unique(train.items)
+    has = incidence([tags[item] for item in items], size + 1)
+    often = np.maximum(np.asarray(has.sum(axis=0)).ravel(), 1.0)
+    idf = np.log(len(items) / often) + 1
+    weighed = unit_rows(has @ sp.diags_array(idf))
+    found: NDArray[np.float32] = _factor(sp.csr_array(weighed.T), dim, power=0.0) * idf[:, None]
+    return found.astype(np.float32)
+
+
+def _even(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scaled to mean squared length 1 over the tags that have a vector."""
+    scale = np.sqrt((vectors**2).sum() / max(1, int(vectors.any(axis=1).sum())))
     scaled: NDArray[np.float32] = (vectors / max(scale, 1e-12)).astype(np.float32)
     return scaled
 
@@ -54,11 +87,13 @@ def _together(train: Sequences, tags: Sequence[Sequence[int]], width: int) -> sp
     return sp.csr_array(forward + forward.T)
 
 
-def _factor(matrix: sp.csr_array, dim: int) -> NDArray[np.float64]:
+def _factor(matrix: sp.csr_array, dim: int, power: float = 0.5) -> NDArray[np.float64]:
+    """Left singular vectors times the values to a power: [rows, D], zeros where rank runs out."""
     rank = min(dim, min(matrix.shape) - 1)
     out = np.zeros((matrix.shape[0], dim))
     if matrix.nnz == 0 or rank < 1:
         return out
-    left, values, _ = svds(matrix, k=rank, v0=np.ones(matrix.shape[0]), solver="arpack")
-    out[:, :rank] = left[:, ::-1] * np.sqrt(np.maximum(values[::-1], 0.0))
+    left, values, _ = svds(matrix, k=rank, v0=np.ones(min(matrix.shape)), solver="arpack")
+    out[:, :rank] = left[:, ::-1] * np.maximum(values[::-1], 0.0) ** power
+    out[np.diff(matrix.indptr) == 0] = 0.0  # the solver leaves 1e-16 there
     return out

@@ -21,12 +21,12 @@ class TfIdf:
         counts = incidence(items, max(map(max, filter(len, items)), default=0) + 1)
         found = np.asarray((counts > 0).sum(axis=0)).ravel()
         idf = np.log((1 + len(items)) / (1 + found)) + 1
-        self._vectors = _unit_rows(counts @ sp.diags_array(idf))
+        self._vectors = unit_rows(counts @ sp.diags_array(idf))
 
     def __call__(self, histories: Sequence[Numbers], candidates: Numbers) -> NDArray[np.float32]:
         """Score C candidates for B histories of item numbers: [B, C]."""
         rows = incidence(histories, self._vectors.shape[0])
-        profiles = _unit_rows(rows @ self._vectors)
+        profiles = unit_rows(rows @ self._vectors)
         scores: NDArray[np.float32] = (profiles @ self._vectors[candidates].T).toarray()
         return scores.astype(np.float32)
 
@@ -40,6 +40,7 @@ def incidence(items: Sequence[Sequence[int] | Numbers], width: int) -> sp.csr_ar
     return sp.csr_array(sp.coo_array((ones, (rows, columns)), shape=(len(items), width)))
 
 
-def _unit_rows(matrix: sp.csr_array) -> sp.csr_array:
+def unit_rows(matrix: sp.csr_array) -> sp.csr_array:
+    """Rows of length 1; a row of zeros stays one."""
     lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     return sp.csr_array(sp.diags_array(1 / np.maximum(lengths, 1e-12)) @ matrix)

@@ -13,7 +13,7 @@ from trainer.data import Numbers, Sequences, read
 from trainer.errors import CheckpointError
 from trainer.evaluation import Trial, chance, couple_scorer, evaluate, judge, trial
 from trainer.metrics import Scores
-from trainer.ppmi import tag_vectors
+from trainer.ppmi import mixed_vectors, tag_vectors
 from trainer.tfidf import TfIdf
 
 
@@ -85,6 +85,20 @@ def test_tags_of_one_taste_start_close_together() -> None:
     assert agree[:4, :4].min() > agree[:4, 4:].max() + 0.5
     assert not vectors[0].any()
     assert (vectors**2).sum() == pytest.approx(8, rel=1e-3)
+
+
+def test_mixed_vectors_keep_what_ppmi_blurs() -> None:
+    """Two tags of one taste stay apart where no item has both."""
+    rng = np.random.default_rng(0)
+    rows = Sequences.of([rng.integers(0, 4, 6) + 4 * (u % 2) for u in range(200)])
+    tags = [[i + 1] for i in range(8)]
+    plain, mixed = tag_vectors(rows, tags, 8, 4), mixed_vectors(rows, tags, 8, 12, lsa=1.0)
+    assert mixed.shape == (9, 12)
+    cosines = [
+        float(v[1] @ v[2] / np.linalg.norm(v[1]) / np.linalg.norm(v[2])) for v in (plain, mixed)
+    ]
+    assert cosines[1] < cosines[0] - 0.2
+    assert not mixed[0].any()
 
 
 def test_nothing_seen_together_gives_zeros() -> None:

