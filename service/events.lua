@@ -1,4 +1,7 @@
+#!lua
 -- One user's events, each once: history and seen list.
+--
+-- The first line makes Redis refuse the whole script when it is out of memory, not half of it.
 --
 -- KEYS  1 history  2 seen list  3 event ids taken  (all of one user, so of one slot)
 -- ARGV  1 history length  2 seen length  3 how long an event id is remembered, in ms

