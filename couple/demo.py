@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from couple.extras import requires
+from couple.extras import requires, share_cores
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +34,7 @@ def demo(
 
     Example: couple demo --exit
     """
+    share_cores()
     with requires("demo"):
         from rich.console import Console
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from couple.extras import requires
+from couple.extras import requires, share_cores
 
 
 def evaluate(
@@ -19,6 +19,7 @@ def evaluate(
 
     Example: couple evaluate checkpoint --data data --json
     """
+    share_cores()
     with requires("train"):
         from couple.tables import figures
         from trainer.evaluation import evaluate as run

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from couple.extras import requires
+from couple.extras import requires, share_cores
 
 
 def export(
@@ -18,6 +18,7 @@ def export(
 
     Example: couple export checkpoint bundle
     """
+    share_cores()
     with requires("train"):
         from exporter import export as run
     from service.towers import OnnxTowers

@@ -1,5 +1,6 @@
 """What to say when an optional part of the project is not installed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,3 +20,11 @@ def requires(extra: str) -> Iterator[None]:
         raise MissingExtra(
             f"{error.name} is not installed: run pip install '.[{extra}]' in the project's folder"
         ) from error
+
+
+def share_cores() -> None:
+    """Let torch's idle threads sleep; call it before torch is imported.
+
+    They spin otherwise, and beside any other busy process a step then takes many times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

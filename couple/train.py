@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from couple.extras import requires
+from couple.extras import requires, share_cores
 
 
 def train(
@@ -31,6 +31,7 @@ def train(
 
     Example: couple train --data data --out checkpoint --set epochs=2
     """
+    share_cores()
     with requires("train"):
         from couple.tables import figures
         from trainer.config import Config
