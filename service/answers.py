@@ -125,11 +125,15 @@ class RecommendAnswer(BaseModel):
 
 
 class LiveAnswer(BaseModel):
-    status: Literal["alive"]
+    """`broken`: a background task ended, only a restart helps."""
+
+    request_id: str
+    status: Literal["alive", "broken"]
     pid: int
 
 
 class ReadyAnswer(BaseModel):
+    request_id: str
     status: Literal["ready", "starting"]
     sequence: str | None
     items: int

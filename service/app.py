@@ -101,8 +101,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     domain = model.manifest.target_domains[0]
     recorder = Recorder(catalogue, histories, stream, clock, domain)
     after_s = settings.after_timeout_ms / 1000
-    _start(stack, tail.run(clock, settings.tail_block_ms))
-    _start(stack, sweeper.run(tail_catalogue, replica, clock, settings.sweep_interval_ms))
+    sweeping = sweeper.run(tail_catalogue, replica, clock, settings.sweep_interval_ms)
     return Parts(
         settings=settings,
         clock=clock,
@@ -113,14 +112,19 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         tail=tail,
         recorder=recorder,
         recommender=Recommender(model, replica, histories, catalogue, after_s),
+        background=(
+            _start(stack, tail.run(clock, settings.tail_block_ms)),
+            _start(stack, sweeping),
+        ),
     )
 
 
-def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> None:
+def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     """Run until the application stops; a background task that fails says so at once."""
     task = asyncio.create_task(background)
     task.add_done_callback(_report)
     stack.push_async_callback(cancel, task)
+    return task
 
 
 def _report(task: "asyncio.Task[None]") -> None:

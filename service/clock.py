@@ -18,7 +18,6 @@ class Clock:
         """Epoch seconds."""
         return self._offset + self._monotonic()
 
-    @property
     def due(self) -> bool:
         """Whether the two clocks have run apart long enough to be compared again."""
         return self._monotonic() - self._synced >= RESYNC_S

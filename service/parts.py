@@ -1,5 +1,6 @@
 """What the routes may use. Built once, by `service.app`."""
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -28,6 +29,7 @@ class Parts:
     tail: Tail
     recorder: Recorder
     recommender: Recommender
+    background: tuple["asyncio.Task[None]", ...]
 
 
 def parts_of(request: Request) -> Parts:

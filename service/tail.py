@@ -61,7 +61,7 @@ class Tail:
 
     async def _step(self, clock: Clock, block_ms: int) -> None:
         entries = await self._catalogue.entries(self._replica.position, BATCH, block_ms)
-        if clock.due:
+        if clock.due():
             await clock.sync(lambda: store.read_time(self._redis))
         if not (self._apply(entries) if entries else await self._continues()):
             await self._synchronise()

@@ -12,10 +12,11 @@ from service.routes.wire import answer
 router = APIRouter(tags=["health"])
 
 
-@router.get("/livez", responses={200: {"model": LiveAnswer}})
-async def livez() -> Response:
-    """The process answers."""
-    return answer(status="alive", pid=os.getpid())
+@router.get("/livez", responses={200: {"model": LiveAnswer}, 503: {"model": LiveAnswer}})
+async def livez(request: Request) -> Response:
+    """The process answers, and what it does in the background goes on."""
+    alive = not any(task.done() for task in parts_of(request).background)
+    return answer(200 if alive else 503, status="alive" if alive else "broken", pid=os.getpid())
 
 
 @router.get("/readyz", responses={200: {"model": ReadyAnswer}, 503: {"model": ReadyAnswer}})
