@@ -127,37 +127,38 @@ def configuration(settings: Settings, workers: int) -> uvicorn.Config:
 
 
 def _run_one(config: uvicorn.Config, listening: socket.socket) -> None:
-    server = uvicorn.Server(config)
-    server.run(sockets=[listening])
-    if not server.started:
-        raise WorkersFailed("the service did not start: the log above says why")
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except SystemExit as exit_:
+        if exit_.code == STARTUP_FAILURE:
+            raise WorkersFailed("the service did not start: the log above says why") from None
+        raise
 
 
 def _run_many(config: uvicorn.Config, listening: socket.socket) -> None:
     supervisor = Supervisor(config, sockets=[listening])
     supervisor.run()
-    if supervisor.failed:
-        raise WorkersFailed("no worker came up: the log above says why")
+    if supervisor.failed():
+        raise WorkersFailed("a worker did not come up: the log above says why")
 
 
 class Supervisor(Multiprocess):
-    """Replaces a worker that dies, unless none of them ever came up: that would go on for ever."""
+    """Replaces a worker that dies, unless none ever came up: that would go on for ever."""
 
-    failed = False
-    _served = False
+    _served = _stillborn = False
 
     def keep_subprocess_alive(self) -> None:
-        dead = [one for one in self.processes if not one.process.is_alive()]
-        self._served = self._served or any(
-            one.is_ready(self.config.timeout_worker_healthcheck)
-            for one in self.processes
-            if one not in dead
-        )
-        if dead and (not self._served or any(one.exitcode == STARTUP_FAILURE for one in dead)):
-            self.failed = True
+        if self._served:
+            super().keep_subprocess_alive()
+        elif any(not one.process.is_alive() for one in self.processes):
+            self._stillborn = True
             self.should_exit.set()
-            return
-        super().keep_subprocess_alive()
+        else:
+            self._served = any(one.is_ready(timeout=0.5) for one in self.processes)
+
+    def failed(self) -> bool:
+        """Whether it ended because a worker could not start."""
+        return self._stillborn or any(one.exitcode == STARTUP_FAILURE for one in self.processes)
 
 
 def _shown(host: str) -> str:
