@@ -1,6 +1,7 @@
 """The demo's client side: a service of its own, fed and asked over HTTP as any caller would."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -64,7 +65,8 @@ class Service:
 
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[Service]:
-    """`couple serve` on the demo's bundle and store, stopped when the block ends."""
+    """`couple serve` on the demo's bundle and store, stopped when the block ends or on SIGTERM."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
     command = [sys.executable, "-m", "couple", "serve", "--embedded", "--port", str(port)]

@@ -50,6 +50,28 @@ def wait_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0
     raise AssertionError(f"not ready; exit code {process.poll()}")
 
 
+def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
+    """`couple ARGUMENTS` in a session of its own, its output in `log`."""
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [*COUPLE, *map(str, arguments)],
+            stdout=out,
+            stderr=out,
+            env=environment(),
+            start_new_session=True,
+        )
+
+
+def stop(process: subprocess.Popen[bytes]) -> int:
+    """SIGTERM, and SIGKILL for the whole session if that does not end it; the exit code."""
+    process.terminate()
+    try:
+        return process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait(10)
+
+
 class Service:
     """`couple serve --embedded` over one store folder."""
 
@@ -60,15 +82,8 @@ class Service:
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=self.url, timeout=30, limits=limits)
         self.log = store.parent / f"{store.name}-{self.port}.log"
-        command = [*COUPLE, "serve", "--bundle", bundle, "--embedded", "--store", store]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*map(str, command), "--workers", str(workers), "--port", str(self.port)],
-                stdout=log,
-                stderr=log,
-                env=environment(),
-                start_new_session=True,
-            )
+        options = ["--bundle", bundle, "--store", store, "--workers", workers, "--port", self.port]
+        self.process = start("serve", "--embedded", *options, log=self.log)
         try:
             wait_ready(self.url, self.process)
         except AssertionError as error:
@@ -80,8 +95,7 @@ class Service:
         self.process.wait(10)
 
     def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(30)
+        return stop(self.process)
 
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self._client.post(path, json=body, headers=headers)
@@ -98,8 +112,4 @@ def serving(store: Path, workers: int = 1) -> Iterator[Service]:
         yield service
     finally:
         if service.process.poll() is None:
-            service.process.terminate()
-            try:
-                service.process.wait(30)
-            except subprocess.TimeoutExpired:
-                service.kill()
+            service.stop()
