@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 # Commands whose effect lies outside this project; that they are spelled well is all we can say.
-FOREIGN = {"cp", "curl", "docker", "git", "key=$(openssl", "printf"}
+FOREIGN = {"cp", "curl", "docker", "export", "git", "key=$(openssl", "printf"}
 
 
 def commands(program: str) -> list[str]:
