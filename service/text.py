@@ -44,7 +44,7 @@ def format_time(seconds: float | None) -> str | None:
     """Epoch seconds → RFC 3339 in UTC."""
     if seconds is None:
         return None
-    moment = datetime.fromtimestamp(seconds, UTC)
+    moment = _EPOCH + timedelta(milliseconds=round(seconds * 1000))
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace(
         "+00:00", "Z"
     )
