@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import faiss
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -89,6 +90,7 @@ def load_model(settings: Settings) -> Model:
 
 
 async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
+    faiss.omp_set_num_threads(1)  # one core a worker; workers are what there are more of
     model, clock = load_model(settings), Clock()
     redis = await stack.enter_async_context(store.connect(settings))
     tail_redis = await stack.enter_async_context(store.connect_tail(settings))

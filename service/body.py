@@ -39,20 +39,26 @@ def _check_media_type(request: Request) -> None:
 
 
 async def _receive(request: Request, limit: int, timeout_s: float) -> bytes:
-    too_large = BodyRefused(413, f"the body is larger than {limit} bytes: send less in one call")
-    if int(request.headers.get("content-length") or 0) > limit:
-        raise too_large
-    data = bytearray()
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in request.stream():
-                data += chunk
-                if len(data) > limit:
-                    raise too_large
+            return await _collect(request, limit)
     except TimeoutError as error:
         raise BodyRefused(408, f"the body did not arrive within {timeout_s:g} s") from error
     except ClientDisconnect as error:
         raise BodyRefused(400, "the body ended before its end") from error
+
+
+async def _collect(request: Request, limit: int) -> bytes:
+    """Stop at the limit, announced or not, so that nobody fills the memory."""
+    too_large = BodyRefused(413, f"the body is larger than {limit} bytes: send less in one call")
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > limit:
+            raise too_large
     return bytes(data)
 
 

@@ -101,13 +101,16 @@ class Replica:
         """Wait until the log has been followed to a place; False when that takes too long."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not self.has(wanted):
-                    await self._moved.wait()
+                await self._until(wanted)
         except TimeoutError:
             return False
         return True
 
-    def has(self, wanted: LogSequence) -> bool:
+    async def _until(self, wanted: LogSequence) -> None:
+        while not self._has(wanted):
+            await self._moved.wait()
+
+    def _has(self, wanted: LogSequence) -> bool:
         """Whether the log has been followed to a place of this store."""
         at = self.sequence
         return at is not None and at.store == wanted.store and at.position >= wanted.position

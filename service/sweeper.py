@@ -5,7 +5,7 @@ Tombstones carry a time to live and need no broom.
 """
 
 import asyncio
-import logging
+from contextlib import suppress
 
 from redis.exceptions import RedisError
 
@@ -14,8 +14,6 @@ from service.clock import Clock
 from service.replica import Replica
 
 BATCH = 500
-
-log = logging.getLogger(__name__)
 
 
 async def sweep(catalogue: Catalogue, now: float) -> int:
@@ -35,8 +33,10 @@ async def run(catalogue: Catalogue, replica: Replica, clock: Clock, interval_ms:
     while True:
         await asyncio.sleep(interval_ms / 1000)
         replica.forget_expired()
-        try:
-            if await catalogue.claim_sweep(interval_ms):
-                await sweep(catalogue, clock.now())
-        except RedisError as error:
-            log.warning("not swept: %s", error)
+        with suppress(RedisError):  # the tail says when Redis is away
+            await _sweep_in_turn(catalogue, clock, interval_ms)
+
+
+async def _sweep_in_turn(catalogue: Catalogue, clock: Clock, interval_ms: int) -> None:
+    if await catalogue.claim_sweep(interval_ms):
+        await sweep(catalogue, clock.now())

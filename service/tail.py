@@ -37,20 +37,28 @@ class Tail:
         self.durability = "unknown"
 
     async def run(self, clock: Clock, block_ms: int) -> None:
-        """Follow the log until cancelled."""
+        """Follow the log until cancelled, waiting longer the longer Redis is away."""
         failures = 0
         while True:
-            try:
-                if not self.connected:
-                    await self._connect(clock)
-                    failures = 0
-                await self._step(clock, block_ms)
-            except (RedisError, OSError) as error:
-                if self.connected or failures == 0:
-                    log.warning("lost Redis, will keep trying: %s", error)
-                self.connected = False
-                await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
-                failures += 1
+            error = await self._proceed(clock, block_ms)
+            if error is None:
+                failures = 0
+                continue
+            if failures == 0:
+                log.warning("lost Redis, will keep trying: %s", error)
+            await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+            failures += 1
+
+    async def _proceed(self, clock: Clock, block_ms: int) -> Exception | None:
+        """One look at the log; returns why when Redis does not let us."""
+        try:
+            if not self.connected:
+                await self._connect(clock)
+            await self._step(clock, block_ms)
+        except (RedisError, OSError) as error:
+            self.connected = False
+            return error
+        return None
 
     async def _connect(self, clock: Clock) -> None:
         await clock.sync(lambda: store.read_time(self._redis))

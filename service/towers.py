@@ -4,6 +4,7 @@ The exporter proves its graphs with this very class, so what was verified is wha
 """
 
 import re
+from collections.abc import Sequence
 
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
@@ -80,16 +81,21 @@ def _run(name: str, session: ort.InferenceSession, tags: Ids) -> Vectors:
 
 def _check(name: str, session: ort.InferenceSession, tower: Tower, sizes: dict[str, int]) -> None:
     """The graph's tensors must be the contract's: names, element types and axes."""
-    pairs = ((session.get_inputs(), tower.inputs), (session.get_outputs(), tower.outputs))
-    for tensors, contract in pairs:
-        found = {tensor.name: tensor for tensor in tensors}
-        if found.keys() != contract.keys():
-            raise BundleRefused(
-                f"the {name} tower has tensors {sorted(found)}, the contract {sorted(contract)}"
-            )
-        for key, spec in contract.items():
-            if not _fits(found[key], spec, sizes):
-                raise BundleRefused(f"the {name} tower's tensor {key!r} is not {spec}")
+    _check_tensors(name, session.get_inputs(), tower.inputs, sizes)
+    _check_tensors(name, session.get_outputs(), tower.outputs, sizes)
+
+
+def _check_tensors(
+    name: str, tensors: Sequence[ort.NodeArg], contract: dict[str, str], sizes: dict[str, int]
+) -> None:
+    found = {tensor.name: tensor for tensor in tensors}
+    if found.keys() != contract.keys():
+        raise BundleRefused(
+            f"the {name} tower has tensors {sorted(found)}, the contract {sorted(contract)}"
+        )
+    for key, spec in contract.items():
+        if not _fits(found[key], spec, sizes):
+            raise BundleRefused(f"the {name} tower's tensor {key!r} is not {spec}")
 
 
 def _fits(tensor: ort.NodeArg, spec: str, sizes: dict[str, int]) -> bool:
