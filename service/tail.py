@@ -93,13 +93,13 @@ class Tail:
 
     async def _synchronise(self) -> None:
         """Build another shelf from the catalogue and the log, then answer from it."""
-        founded = (await self._catalogue.write([])).sequence
-        log.info("synchronising from the catalogue at %s", founded)
+        start = await self._catalogue.head() or (await self._catalogue.write([])).sequence
+        log.info("synchronising from the catalogue at %s", start)
         shelf = Shelf(self._model)
         async for page in self._catalogue.pages(BATCH):
             shelf.put({item.item_id: item for item in page})
             await asyncio.sleep(0)
-        at = await self._replay(shelf, founded)
+        at = await self._replay(shelf, start)
         if at is not None:
             self._replica.take(shelf, at)
             log.info("synchronised: %d items retrievable at %s", len(shelf.index), at)
