@@ -208,7 +208,7 @@ def _launch(binary: Path, home: Path, socket: Path, note: int) -> subprocess.Pop
         "unixsocketperm": "700",
         "dir": str(home),
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": "always",
         "save": "",
         "maxmemory-policy": "noeviction",
     }

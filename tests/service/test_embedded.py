@@ -134,7 +134,7 @@ def test_a_store_is_durable_bounded_to_its_owner_and_never_evicts(folder: Path) 
         found = {name: client.config_get(name)[name] for name in names}
     assert found == {
         "appendonly": "yes",
-        "appendfsync": "everysec",
+        "appendfsync": "always",
         "save": "",
         "maxmemory-policy": "noeviction",
         "port": "0",
