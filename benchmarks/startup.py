@@ -21,14 +21,20 @@ from pathlib import Path
 ROUNDS = 5
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "bundle"
 LIBRARIES = "import fastapi, faiss, onnxruntime"
-RESIDENT = "; import re; print(re.search(r'VmRSS:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+MEASURED = """
+import re, time
+began = time.perf_counter()
+{code}
+seconds = time.perf_counter() - began
+print(seconds, re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+"""
 
 
 def imported(code: str) -> tuple[float, float]:
-    """Seconds and resident MB of a fresh process that runs `code`."""
-    began = time.perf_counter()
-    out = subprocess.run([sys.executable, "-c", code + RESIDENT], capture_output=True, check=True)
-    return time.perf_counter() - began, int(out.stdout) / 1024
+    """Seconds of an import in a fresh process, and resident MB after it."""
+    command = [sys.executable, "-c", MEASURED.format(code=code)]
+    out = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    return float(out[0]), int(out[1]) / 1024
 
 
 def served(bundle: Path) -> tuple[float, float]:
@@ -65,8 +71,8 @@ def _ready(port: int) -> bool:
 def main() -> None:
     bundle = Path(sys.argv[1]) if len(sys.argv) > 1 else GOLDEN
     rows: dict[str, Callable[[], tuple[float, float]]] = {
-        f"python -c '{LIBRARIES}'": lambda: imported(LIBRARIES),
-        "python -c 'import service.app'": lambda: imported("import service.app"),
+        LIBRARIES: lambda: imported(LIBRARIES),
+        "import service.app": lambda: imported("import service.app"),
         f"couple serve --embedded, {bundle.name}, to ready": lambda: served(bundle),
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
