@@ -31,7 +31,7 @@ WEIGHTS = "weights.safetensors"
 METRICS = "metrics.json"
 STATE = "state.safetensors"
 
-# Settings that change how fast a run goes and what a kill costs, not where it ends.
+# Settings that change how fast a run goes and what a kill costs; where it ends, by rounding only.
 _INCIDENTAL = {"save_every_s", "threads"}
 
 

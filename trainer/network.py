@@ -297,7 +297,7 @@ class Couple(nn.Module):
         real_BL = known_BL | (empty_B1 & first_L)
         seen_BLD = items_BLD
         if domains_BL is not None:
-            seen_BLD = items_BLD + F.pad(self.domains, (0, 0, 0, 1))[domains_BL]
+            seen_BLD = items_BLD + F.embedding(domains_BL, F.pad(self.domains, (0, 0, 0, 1)))
         history_BD = self.history(seen_BLD, real_BL)
         content_BD = self.content(history_BD, self.tags, tags_BLN.flatten(1), real_BLN.flatten(1))
         nodes = self.group.weights(history_BD)

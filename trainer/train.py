@@ -34,6 +34,7 @@ def train(
         CheckpointError: the folder is another run's and `restart` is False, or not a checkpoint.
     """
     torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(True)
     held = trial(read(data, config.target_domain), config)
     vocabulary = training_tags(held, config)
     about = _about(held, vocabulary)
@@ -103,7 +104,8 @@ def _bar(learner: Learner, visible: bool) -> Iterator[Show]:
 
         def show(step: int, loss: float) -> None:
             now = time.monotonic()
-            began.append((now, step)) if not began else None
+            if not began:
+                began.append((now, step))
             taken = (step - began[0][1]) * learner.examples.batch_size
             rate = taken / max(now - began[0][0], 1e-9)
             bar.update(task, completed=step, loss=loss, rate=rate)

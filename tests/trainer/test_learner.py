@@ -28,6 +28,20 @@ def test_the_same_seed_gives_the_same_losses(data: Path) -> None:
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_two_threads_give_the_same_bits_every_time(data: Path) -> None:
+    """Gradients that threads add up in the order they finish would differ from run to run."""
+    torch.set_num_threads(2)
+
+    def weights() -> list[bytes]:
+        found = learner(data, "batch=512", "dim=64", "max_tags=15")
+        for step in range(3):
+            found.step(step)
+        return [p.detach().numpy().tobytes() for p in found.network.parameters()]
+
+    first = weights()
+    assert all(weights() == first for _ in range(4))
+
+
 def test_queued_vectors_are_detached_and_reencoded_ones_are_not(data: Path) -> None:
     """The paper's queue pushes no item away; encoding it again does."""
     found = learner(data, "negatives=queue", "queue_batches=2")
