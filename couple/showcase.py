@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,9 +105,7 @@ def ingest(console: Console, service: Service, trial: Trial, store: Path) -> Non
     """
     pool = trial.split.pool
     posted = 0
-    for start in track(
-        range(0, len(pool), BATCH), "posting new items", console=console, transient=True
-    ):
+    for start in _progress(console, "posting new items", len(pool)):
         items = [_item(trial, number) for number in pool[start : start + BATCH]]
         results = service.post("/items", {"items": items})["results"]
         posted += sum(result["retrievable"] for result in results)
@@ -115,12 +113,16 @@ def ingest(console: Console, service: Service, trial: Trial, store: Path) -> Non
     if _filled_from(store) == trial.split.fingerprint:
         return
     events = [event for case in trial.split.cases for event in _events(trial, case)]
-    for start in track(
-        range(0, len(events), BATCH), "posting histories", console=console, transient=True
-    ):
+    for start in _progress(console, "posting histories", len(events)):
         service.post("/events", {"events": events[start : start + BATCH]})
     (store / MARKER).write_text(trial.split.fingerprint)
     console.print(f"[green]✓[/] histories of {len(trial.split.cases):,} users")
+
+
+def _progress(console: Console, name: str, count: int) -> Iterable[int]:
+    """The start of each batch, with a bar where a person can see it."""
+    starts = range(0, count, BATCH)
+    return track(starts, name, console=console, transient=True, disable=not console.is_terminal)
 
 
 def show_users(console: Console, service: Service, trial: Trial) -> None:
@@ -190,10 +192,12 @@ def _item(trial: Trial, number: int) -> dict[str, Any]:
 
 
 def _events(trial: Trial, case: Case) -> Iterator[dict[str, Any]]:
-    for number in case.history[-HISTORY:]:
+    """Each has an id, so that a demo that was killed here can post them all again."""
+    user = trial.dataset.user_ids[case.user]
+    for place, number in enumerate(case.history[-HISTORY:]):
         item = _item(trial, int(number))
         del item["version"]
-        yield {**item, "user_id": trial.dataset.user_ids[case.user], "type": "click"}
+        yield {**item, "event_id": f"demo-{user}-{place}", "user_id": user, "type": "click"}
 
 
 def _title(trial: Trial, number: int) -> str:

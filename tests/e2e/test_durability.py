@@ -1,5 +1,8 @@
 """What was acknowledged is kept, whatever dies."""
 
+import json
+import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -21,6 +24,8 @@ def test_kill_9_during_ingest_loses_nothing_that_was_acknowledged(tmp_path: Path
         while len(acknowledged) < before + 20 and writer.is_alive():
             time.sleep(0.005)
         service.kill()
+        if round_ % 2:
+            kill_store(tmp_path / "store")
         writer.join()
         assert len(acknowledged) >= before + 20, "the service was killed while it was ingesting"
     with serving(tmp_path / "store") as service:
@@ -30,6 +35,12 @@ def test_kill_9_during_ingest_loses_nothing_that_was_acknowledged(tmp_path: Path
         everything = {"user_id": "u", "k": 500, "history": [{"tags": ["wok"]}]}
         candidates = service.post("/recommend", everything).json()["candidates"]
         assert len(candidates) >= min(500, len(acknowledged))
+
+
+def kill_store(store: Path) -> None:
+    """SIGKILL to the Valkey that outlived its service."""
+    note = json.loads((store / "server.pid").read_text())
+    os.kill(note["pid"], signal.SIGKILL)
 
 
 def _ingest(service: Service, round_: int, acknowledged: list[str]) -> None:
