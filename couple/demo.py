@@ -52,7 +52,7 @@ def demo(
         showcase.show_users(console, service, trial)
         showcase.show_figures(console, figures)
         if not exit_:
-            showcase.keep_serving(console, service)
+            showcase.keep_serving(console, service, trial)
 
 
 @contextmanager
@@ -75,10 +75,12 @@ def _prepared(console: "Console", out: Path) -> Path:
 
 def _trained(console: "Console", data: Path, checkpoint: Path) -> None:
     """Train, go on where a killed run was, or find that it is done."""
+    from trainer.checkpoint import WEIGHTS
     from trainer.config import Config
     from trainer.train import train
 
-    with _step(console, "training COUPLE"):
+    done = (checkpoint / WEIGHTS).exists()
+    with _step(console, "COUPLE is trained already" if done else "training COUPLE"):
         train(data, checkpoint, Config())
 
 

@@ -1,5 +1,6 @@
 """The demo's client side: a service of its own, fed and asked over HTTP as any caller would."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -88,10 +89,13 @@ def forget_other_data(store: Path, trial: Trial) -> None:
         shutil.rmtree(store)
 
 
-def keep_serving(console: Console, service: Service) -> None:
+def keep_serving(console: Console, service: Service, trial: Trial) -> None:
     """Say how to go on, and wait until somebody ends it."""
-    console.print(f"\nServing on [bold]{service.url}[/], documentation at {service.url}/docs")
-    console.print(f"log: {service.log}; Ctrl-C ends it")
+    user = trial.dataset.user_ids[trial.split.cases[0].user]
+    body = json.dumps({"user_id": user, "k": SHOWN_ITEMS})
+    console.print(f"\nserving on [bold]{service.url}[/]; documentation: {service.url}/docs")
+    console.print(f"curl {service.url}/recommend -H 'content-type: application/json' -d '{body}'")
+    console.print(f"its log: {service.log}; Ctrl-C ends it")
     try:
         service.process.wait()
     except KeyboardInterrupt:
