@@ -25,6 +25,7 @@ def demo(
         ".couple/demo"
     ),
     data: Annotated[Path | None, typer.Option(help="a prepared data folder of your own")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="train anew")] = False,
 ) -> None:
     """Real data → train → export → embedded store → serve → ingest → recommendations with reasons.
 
@@ -42,7 +43,7 @@ def demo(
         from trainer.evaluation import evaluate
     console = Console()
     source = data or _prepared(console, folder / "data")
-    _trained(console, source, folder / "checkpoint")
+    _trained(console, source, folder / "checkpoint", restart)
     _exported(console, folder / "checkpoint", folder / "bundle")
     with _step(console, "judging on what was held out"):
         figures, trial = evaluate(folder / "checkpoint", source)
@@ -73,15 +74,15 @@ def _prepared(console: "Console", out: Path) -> Path:
     return out
 
 
-def _trained(console: "Console", data: Path, checkpoint: Path) -> None:
+def _trained(console: "Console", data: Path, checkpoint: Path, restart: bool) -> None:
     """Train, go on where a killed run was, or find that it is done."""
     from trainer.checkpoint import WEIGHTS
     from trainer.config import Config
     from trainer.train import train
 
-    done = (checkpoint / WEIGHTS).exists()
+    done = (checkpoint / WEIGHTS).exists() and not restart
     with _step(console, "COUPLE is trained already" if done else "training COUPLE"):
-        train(data, checkpoint, Config())
+        train(data, checkpoint, Config(), restart=restart)
 
 
 def _exported(console: "Console", checkpoint: Path, out: Path) -> None:
