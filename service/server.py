@@ -7,25 +7,29 @@ workers, which are spawned: a child forked after a faiss search hangs (FACTS.md)
 import asyncio
 import copy
 import logging
+import multiprocessing
 import os
 import signal
 import socket
 import sys
+import threading
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
-from redis.exceptions import RedisError
+from fastapi import FastAPI
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from service import store
-from service.app import load_model
+from service.app import from_environment, load_model
 from service.errors import AddressTaken, StoreMissing, WorkersFailed
 from service.model import Model
 from service.settings import Settings, check_exposure
 
 BACKLOG = 2048
-FACTORY = "service.app:from_environment"
+FACTORY = "service.server:worker"
 
 log = logging.getLogger("service.server")
 
@@ -49,6 +53,19 @@ def serve(settings: Settings, workers: int = 1) -> None:
         if not settings.keys:
             log.warning("no key is configured: this machine may do everything, others nothing")
         (_run_one if workers == 1 else _run_many)(config, listening)
+
+
+def worker() -> FastAPI:
+    """What every worker serves. It drains and ends with its parent, however that ends."""
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    return from_environment()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    log.warning("the parent process is gone: ending")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(number: int, frame: object) -> None:
@@ -75,6 +92,8 @@ async def _check_store(settings: Settings) -> None:
     try:
         async with store.connect(settings, timeout_s=2.0) as redis:
             info: Any = await redis.info("server")
+    except (AuthenticationError, ResponseError) as error:
+        raise StoreMissing(f"the Redis at {url} refuses: {error}; see COUPLE_REDIS_URL") from error
     except (RedisError, OSError, ValueError) as error:
         raise StoreMissing(
             f"no Redis answers at {url}: start one, set COUPLE_REDIS_URL, or pass --embedded"
@@ -109,6 +128,8 @@ def configuration(settings: Settings, workers: int) -> uvicorn.Config:
     """uvicorn as this service needs it (FACTS.md)."""
     logging_config = copy.deepcopy(LOGGING_CONFIG)
     logging_config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO"}
+    # A request id that is not taken is no event: anyone could fill the log with them.
+    logging_config["loggers"]["asgi_correlation_id"] = {"level": "ERROR"}
     return uvicorn.Config(
         FACTORY,
         factory=True,

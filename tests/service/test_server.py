@@ -145,6 +145,23 @@ def test_a_worker_that_dies_is_replaced(variables: dict[str, str]) -> None:
         assert "with 2 workers" in said
 
 
+def test_workers_end_with_a_parent_that_is_killed(variables: dict[str, str]) -> None:
+    """Nobody would replace or stop them, and they hold the port."""
+    with serving(2, **variables) as server:
+        server.until(lambda: len(server.pids()) == 2)
+        server.process.kill()
+        server.process.wait()
+        deadline = time.monotonic() + 10
+        while listens(server.port) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not listens(server.port)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_bundle_that_spoils_after_start_ends_in_a_sentence(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -195,6 +212,10 @@ def test_a_stop_while_starting_is_no_failure(variables: dict[str, str], workers:
     assert "Traceback" not in first + said
 
 
+def other(variables: dict[str, str], database: str) -> str:
+    return variables["COUPLE_REDIS_URL"].removesuffix("0") + database
+
+
 def test_what_cannot_be_served_is_refused_in_one_sentence(
     variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -205,6 +226,7 @@ def test_what_cannot_be_served_is_refused_in_one_sentence(
         ({**variables, "COUPLE_BUNDLE": str(tmp_path / "x")}, "x does not exist: name a folder"),
         ({**variables, "COUPLE_REDIS_URL": "redis://127.0.0.1:1"}, "no Redis answers at redis://1"),
         ({**variables, "COUPLE_REDIS_URL": "nonsense"}, "no Redis answers at nonsense: start one"),
+        ({**variables, "COUPLE_REDIS_URL": other(variables, "77")}, "refuses: DB index is out of"),
         ({**variables, "COUPLE_HOST": "0.0.0.0"}, "no key is configured, so only"),  # noqa: S104
         ({**variables, "COUPLE_HOST": "127.0.0.999"}, "only a loopback address may be bound"),
     ]
