@@ -2,6 +2,7 @@
 -- Every write of the catalogue, atomically: items, their order, their log and their expiry agree.
 --
 -- The first line makes Redis refuse the whole script when it is out of memory, not half of it.
+-- Calls without a put run all the same (`service.store.script`): they make room.
 --
 -- KEYS  1 store (id, last log position)  2 ids by log position  3 log  4 ids by expiry
 --       then one item hash per operation

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from redis.asyncio import Redis
+from redis.exceptions import OutOfMemoryError
 
 from service import store
 from service.item import Item
@@ -78,7 +79,8 @@ class Catalogue:
     def __init__(self, redis: Redis, retention_s: float) -> None:
         self._redis: Any = redis  # its annotations leave str or bytes open; ours decodes
         self._retention_ms = int(retention_s * 1000)
-        self._script = store.script(redis, "catalogue.lua")
+        self._write = store.script(redis, "catalogue.lua")
+        self._free = store.script(redis, "catalogue.lua", frees=True)
 
     async def write(self, changes: Sequence[Change]) -> Written:
         """Apply every change, or none, atomically. Without changes: found the store."""
@@ -86,7 +88,9 @@ class Catalogue:
         arguments: list[Any] = [secrets.token_hex(8), self._retention_ms]
         for change in changes:
             arguments += change.arguments()
-        store_id, last, statuses = await self._script(keys=keys, args=arguments)
+        puts_none = all(change.operation != "put" for change in changes)
+        script = self._free if puts_none else self._write
+        store_id, last, statuses = await script(keys=keys, args=arguments)
         return Written(statuses, LogSequence(store_id, from_id(last)))
 
     async def get(self, item_id: str) -> Stored | None:
@@ -138,8 +142,14 @@ class Catalogue:
         return int(await self._redis.xtrim(LOG, minid=oldest, approximate=False))
 
     async def claim_sweep(self, interval_ms: int) -> bool:
-        """Whether this caller sweeps this interval: one of all replicas does."""
-        return bool(await self._redis.set(SWEEPER, "1", nx=True, px=interval_ms))
+        """Whether this caller sweeps this interval: one of all replicas does.
+
+        A Redis too full for the claim needs the sweep most, and a second one does no harm.
+        """
+        try:
+            return bool(await self._redis.set(SWEEPER, "1", nx=True, px=interval_ms))
+        except OutOfMemoryError:
+            return True
 
 
 def item_key(item_id: str) -> str:

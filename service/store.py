@@ -33,9 +33,15 @@ def connect_tail(settings: Settings) -> Redis:
     return connect(settings, settings.tail_block_ms / 1000 + GRACE_S)
 
 
-def script(redis: Redis, name: str) -> Any:
-    """The Lua script beside this file, run by its hash and loaded when Redis does not know it."""
-    return redis.register_script((Path(__file__).parent / name).read_text())
+def script(redis: Redis, name: str, *, frees: bool = False) -> Any:
+    """The Lua script beside this file, run by its hash and loaded when Redis does not know it.
+
+    One that `frees` memory runs in a Redis that is full too: else nothing would ever empty it.
+    """
+    code = (Path(__file__).parent / name).read_text()
+    if frees:
+        code = code.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
+    return redis.register_script(code)
 
 
 async def read_time(redis: Redis) -> float:

@@ -134,14 +134,16 @@ async def test_a_frozen_redis(configure: Configure, store: Store) -> None:
 async def test_a_full_redis_refuses_writes_and_keeps_reading(
     configure: Configure, store: Store
 ) -> None:
-    """Out of memory: 503 for writes, whole answers for recommendations."""
+    """Out of memory: 503 for writes, whole answers for recommendations, deletions go through."""
     async with running(configure(redis_url=store.url)) as service:
         await stock(service)
+        await service.items({"item_id": "gone", "tags": ["wok"]})
         redis = service.app.state.parts.catalogue._redis
         await redis.config_set("maxmemory", "1")
         refused(await service.post("/items", json={"items": [ITEM]}), 503)
         refused(await service.post("/events", json={"events": [EVENT]}), 503)
         assert (await service.recommend(k=1))["degraded"] == []
+        assert ok(await service.delete("/items/gone"))["status"] == "deleted"
         await redis.config_set("maxmemory", "0")
         await until_healed(service)
 

@@ -78,6 +78,22 @@ async def test_one_replica_sweeps_an_interval(service: Client, redis: Any) -> No
     assert 0 < redis.pttl("couple:{items}:sweeper") <= 60_000
 
 
+async def test_a_full_redis_is_swept(configure: Configure, redis: Any) -> None:
+    """Else nothing would ever make room."""
+    async with running(configure(sweep_interval_ms=20)) as service:
+        soon = format_time(time.time() + 0.1)
+        await service.items({"tags": ["wok"], "expires_at": soon})
+        redis.config_set("maxmemory", 1)
+        try:
+
+            async def swept() -> bool:
+                return not redis.exists("couple:{items}:ids")
+
+            await until(swept)
+        finally:
+            redis.config_set("maxmemory", 0)
+
+
 async def test_a_running_service_sweeps_by_itself(configure: Configure, redis: Any) -> None:
     """Catalogue and index both lose what has expired."""
     async with running(configure(sweep_interval_ms=20)) as service:
