@@ -63,8 +63,14 @@ async def _service(_: Request, error: ServiceError) -> Response:
 
 
 async def _redis(_: Request, error: RedisError) -> Response:
-    log.warning("redis: %s: %s", type(error).__name__, error)
+    log.warning("redis: %s: %s", type(error).__name__, _said(error))
     return problem(503, "the store does not take this now: retry", headers=RETRY_AFTER)
+
+
+def _said(error: RedisError) -> str:
+    """What Redis said, without the command: its arguments are ids and histories of people."""
+    said = str(error).rpartition(" of pipeline caused error: ")[2]
+    return said.partition(", with args beginning with")[0]
 
 
 async def _parameters(_: Request, error: RequestValidationError) -> Response:
