@@ -13,6 +13,7 @@ from service.requests import EventsBody, ItemsBody, RecommendBody
 B = TypeVar("B", bound=BaseModel)
 
 MOST_PLACES = 1000  # named in one answer
+MOST_ERRORS = 100_000  # listed to find those; listing a million takes seconds and gigabytes
 
 
 async def read(request: Request, model: type[B], limit: int, timeout_s: float) -> B:
@@ -63,6 +64,9 @@ async def _collect(request: Request, limit: int) -> bytes:
 
 
 def _refusal(error: ValidationError) -> BodyRefused:
+    if error.error_count() > MOST_ERRORS:
+        detail = f"the request breaks the contract in {error.error_count()} places: see /docs"
+        return BodyRefused(422, detail, [Place("body", "More mistakes than can be listed")])
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return BodyRefused(400, f"the body is not JSON in UTF-8: {found[0]['msg']}")

@@ -137,6 +137,27 @@ async def test_nothing_that_was_sent_comes_back(service: Client) -> None:
         refused(response, 422)
 
 
+async def test_a_million_mistakes_are_counted_not_listed(service: Client) -> None:
+    """Listing them would stop the process for seconds."""
+    fields = ",".join(f'"f{n}":1' for n in range(100_001))
+    answer = await service.post("/recommend", content=f'{{"user_id":"u",{fields}}}')
+    problem = refused(answer, 422)
+    assert "in 100001 places" in problem["detail"]
+    assert len(problem["errors"]) == 1
+
+
+async def test_the_log_tells_nothing_of_people(
+    service: Client, redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """redis-py quotes the command that failed, and with it whose history it is about."""
+    redis.set("couple:hist:{ada}", "another hand's")
+    event = {"user_id": "ada", "item_id": "p", "type": "click", "tags": ["cats"]}
+    refused(await service.post("/events", json={"events": [event]}), 503)
+    assert (await service.recommend("ada"))["degraded"] == ["redis_unavailable", "short"]
+    assert "WRONGTYPE" in caplog.text
+    assert "ada" not in caplog.text
+
+
 async def test_a_request_id_is_kept_when_it_is_harmless(service: Client) -> None:
     """On answers and on problems; anything else is replaced by one of ours."""
     for path in ("/livez", "/nothing"):
