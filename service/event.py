@@ -1,7 +1,7 @@
 """Something a user did with an item, and what of it a history keeps."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import orjson
 
@@ -20,6 +20,18 @@ class Watched:
     title: str | None = None
     domain: str | None = None
     time: float | None = None
+
+    @classmethod
+    def decode(cls, text: str) -> "Watched":
+        """Read an `Event.entry`, ignoring facts of a later version; raise ValueError."""
+        facts: Any = orjson.loads(text)
+        try:
+            return cls(**{name: facts[name] for name in _NAMES if name in facts})
+        except TypeError as error:
+            raise ValueError("not an entry of a history") from error
+
+
+_NAMES = tuple(entry.name for entry in fields(Watched))
 
 
 @dataclass(frozen=True)

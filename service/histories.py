@@ -4,17 +4,19 @@ All keys of a user carry the hash tag `{<user>}`, so Redis Cluster keeps them to
 users over its nodes.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
 from redis.asyncio import Redis
 
 from service import store
 from service.event import POSITIVE, Event, Watched
 
 REMEMBERED_MS = 24 * 3600 * 1000  # how long an event id counts once
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Histories:
             pipe.lrange(history, 0, -1)
             pipe.lrange(seen, 0, -1)
             entries, impressions = await pipe.execute()
-        return Past([Watched(**orjson.loads(entry)) for entry in entries], impressions)
+        return Past([item for entry in entries if (item := _watched(entry))], impressions)
 
     async def record(self, events: Sequence[Event]) -> list[str]:
         """Push each event once; new, pending (its stream entry may be missing) or duplicate."""
@@ -78,6 +80,15 @@ class Histories:
     async def erase(self, user_id: str) -> bool:
         """Forget a user; return whether there was anything."""
         return bool(await self._redis.delete(*keys(user_id)))
+
+
+def _watched(entry: str) -> Watched | None:
+    """None for what another hand than ours wrote; the log does not say what, nor of whom."""
+    try:
+        return Watched.decode(entry)
+    except ValueError:
+        log.error("an entry of a history cannot be read and is left out")
+        return None
 
 
 def _arguments(events: Sequence[Event]) -> list[str]:

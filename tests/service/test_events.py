@@ -163,3 +163,11 @@ async def test_a_user_nobody_knows_has_an_empty_history(service: Client) -> None
     """200, whatever characters the id holds."""
     for user_id in ("who", "a/b", "{x}", "ü %25"):
         assert await service.history(user_id) == []
+
+
+async def test_an_entry_of_another_hand_is_left_out(service: Client, redis: Any) -> None:
+    """A later version may keep more of an event; what is no entry at all is skipped."""
+    later = '{"item_id":"p1","tags":["wok"],"mood":"later"}'
+    redis.rpush("couple:hist:{u1}", later, "garbage", "[]")
+    assert [item["item_id"] for item in await service.history()] == ["p1"]
+    assert "no_history" not in (await service.recommend())["degraded"]
