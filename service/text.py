@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _FREE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"  # with tabs and line ends
 _RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)(\d\d)((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))", re.ASCII
 )
 INT64 = 2**63
 
@@ -28,16 +28,26 @@ Attributes = Annotated[
 
 
 def parse_time(value: object) -> float:
-    """RFC 3339 → epoch seconds, to the millisecond."""
-    if isinstance(value, str) and _RFC3339.fullmatch(value):
+    """RFC 3339 → epoch seconds, to the millisecond; a leap second counts as the one after it."""
+    if isinstance(value, str) and (parts := _RFC3339.fullmatch(value.upper())):
         try:
-            moment = datetime.fromisoformat(value.upper())
+            moment = (
+                _leap(*parts.groups()) if parts[2] == "60" else datetime.fromisoformat(parts[0])
+            )
             return (moment.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1) / 1000
         except (ValueError, OverflowError):
             pass
     raise PydanticCustomError(
         "time", "Input should be an RFC 3339 time with its offset, like 2026-11-23T10:00:00Z"
     )
+
+
+def _leap(minute: str, _: str, rest: str) -> datetime:
+    """The moment after second 60, which only the last minute of a day has; raise ValueError."""
+    last = datetime.fromisoformat(f"{minute}59{rest}").astimezone(UTC)
+    if (last.hour, last.minute) != (23, 59):
+        raise ValueError("no leap second")
+    return last + timedelta(seconds=1)
 
 
 def format_time(seconds: float | None) -> str | None:

@@ -55,6 +55,25 @@ def test_a_time_returns_to_the_millisecond(moment: datetime) -> None:
     assert parse_time(text) == seconds
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("2017-01-01T05:29:60.5+05:30", "2017-01-01T00:00:00.5Z"),
+        ("2026-11-23t10:00:00.1239999999999999z", "2026-11-23T10:00:00.123Z"),
+    ],
+)
+def test_every_form_of_rfc_3339_is_a_time(text: str, same: str) -> None:
+    """Leap seconds, as many decimals as anyone writes, small letters."""
+    assert parse_time(text) == parse_time(same)
+
+
+@pytest.mark.parametrize("text", ["2026-11-23T10:00:60Z", "9999-12-31T23:59:60Z"])
+def test_a_second_that_no_day_has_is_no_time(text: str) -> None:
+    with pytest.raises(PydanticCustomError):
+        parse_time(text)
+
+
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.binary()))
 def test_anything_else_is_no_time(value: object) -> None:
     with pytest.raises(PydanticCustomError):
