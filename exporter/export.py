@@ -44,20 +44,25 @@ def export(checkpoint: Path, out: Path, open_towers: OpenTowers) -> Manifest:
     found = open_checkpoint(checkpoint)
     files = _files(found)
     probe = _probe(found)
-    with _beside(out) as folder:
-        _write(folder, found, files, probe, parity=0.0)
-        error = _parity(found, _open(folder, open_towers))
-        made = _write(folder, found, files, probe, error)
-        replay(probe, made, _open(folder, open_towers))
-        _sync(folder)
-        _replace(folder, out)
+    try:
+        with _beside(out) as folder:
+            _write(folder, found, files, probe, parity=0.0)
+            error = _parity(found, _open(folder, open_towers))
+            made = _write(folder, found, files, probe, error)
+            _replayed(probe, made, _open(folder, open_towers))
+            _sync(folder)
+            _replace(folder, out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror}") from error
     return made
 
 
 def _refuse_others(out: Path) -> None:
     if not out.exists() and not out.is_symlink():
         return
-    if out.is_symlink() or not (out / m.NAME).is_file():
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    # It will be removed whole, so a `manifest.json` beside other things is not enough.
+    if out.is_symlink() or m.NAME not in names or not names <= {m.NAME, *m.FILES}:
         raise ExportError(f"{out} exists and is not a bundle: name another folder, or remove it")
 
 
@@ -102,7 +107,12 @@ def _write(
 def _metrics(found: Checkpoint) -> dict[str, float]:
     """The headline numbers of the model itself: `all.HR@10` and so on."""
     groups = found.metrics.get(found.about.model, {})
-    return {f"{group}.{name}": groups[group][name] for group in groups for name in METRICS}
+    return {
+        f"{group}.{name}": groups[group][name]
+        for group in groups
+        for name in METRICS
+        if name in groups[group]
+    }
 
 
 def _open(folder: Path, open_towers: OpenTowers) -> Towers:
@@ -110,6 +120,13 @@ def _open(folder: Path, open_towers: OpenTowers) -> Towers:
         return open_towers(open_bundle(folder))
     except BundleError as error:
         raise ExportError(f"the bundle does not open: {error}") from error
+
+
+def _replayed(probe: Probe, made: Manifest, towers: Towers) -> None:
+    try:
+        replay(probe, made, towers)
+    except BundleError as error:
+        raise ExportError(f"the bundle does not replay: {error}") from error
 
 
 def _parity(found: Checkpoint, towers: Towers) -> float:
@@ -173,9 +190,9 @@ def _replace(folder: Path, out: Path) -> None:
         out.rename(old)
         try:
             folder.rename(out)
-        except OSError as error:
-            old.rename(out)
-            raise ExportError(f"{out} cannot be replaced: {error.strerror}") from error
+        finally:
+            if not out.exists():
+                old.rename(out)
     else:
         folder.rename(out)
     _sync_path(out.parent)

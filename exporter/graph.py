@@ -13,9 +13,16 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from exporter.errors import ExportError
 from trainer.network import Couple
 
 OPSET = 20
+FAULTS = (
+    RuntimeError,  # torch's export errors are
+    ValueError,
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+)
 
 
 class UserTower(nn.Module):
@@ -46,16 +53,31 @@ class ItemTower(nn.Module):
 
 def user_graph(network: Couple) -> bytes:
     """The user tower, serialised."""
-    example = torch.randint(1, 3, (2, min(3, network.config.max_items), 4))
+    example = torch.ones((2, 3, 4), dtype=torch.int64)
     return _graph(UserTower(network), example, "user", ("B", "L", "N"))
 
 
 def item_graph(network: Couple) -> bytes:
     """The item tower, serialised."""
-    return _graph(ItemTower(network), torch.randint(1, 3, (2, 4)), "item", ("B", "N"))
+    return _graph(ItemTower(network), torch.ones((2, 4), dtype=torch.int64), "item", ("B", "N"))
 
 
 def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]) -> bytes:
+    try:
+        model = _traced(tower, example, output, axes)
+        _name_axes(model, output, axes)
+        _anonymise(model)
+        onnx.checker.check_model(model, full_check=True)
+    except FAULTS as error:
+        first = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ExportError(f"the {output} tower does not become a graph: {first}") from error
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _traced(
+    tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]
+) -> onnx.ModelProto:
     free = dict.fromkeys(range(len(axes)), torch.export.Dim.DYNAMIC)
     with _quiet():
         program = torch.onnx.export(
@@ -70,12 +92,7 @@ def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]
             verbose=False,
         )
     assert program is not None  # noqa: S101  # only the legacy exporter returns None
-    model = program.model_proto
-    _name_axes(model, output, axes)
-    _anonymise(model)
-    onnx.checker.check_model(model, full_check=True)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return program.model_proto
 
 
 def _name_axes(model: onnx.ModelProto, output: str, axes: tuple[str, ...]) -> None:

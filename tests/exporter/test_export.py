@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import Tensor
 
 from bundle import Bundle, BundleRefused, Towers, open_bundle, replay
 from bundle.arrays import Ids
 from bundle.probe import Vectors
 from exporter import ExportError, export
-from exporter.graph import user_graph
+from exporter.export import _replace
+from exporter.graph import item_graph, user_graph
 from service.towers import OnnxTowers
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
@@ -73,7 +76,6 @@ def test_the_first_probe_is_empty(exported: Path) -> None:
 def test_every_reading_exports(settings: list[str]) -> None:
     """For every batch size and length, an empty history among them."""
     import onnxruntime
-    import torch
 
     torch.manual_seed(0)
     config = Config.with_overrides([*settings, "dim=8", "heads=2", "tree=4,16", "leaves=4"])
@@ -140,7 +142,10 @@ def test_anything_but_a_bundle_is_refused(checkpoint: Path, tmp_path: Path) -> N
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for name in ("file", "folder", "link"):
+    (tmp_path / "extension").mkdir()
+    (tmp_path / "extension" / "manifest.json").write_text("a browser's")
+    (tmp_path / "extension" / "code.js").write_text("mine")
+    for name in ("file", "folder", "link", "extension"):
         with pytest.raises(ExportError, match="is not a bundle"):
             export(checkpoint, tmp_path / name, OnnxTowers)
 
@@ -149,3 +154,115 @@ def test_an_unfinished_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -
     """With the checkpoint's own words."""
     with pytest.raises(CheckpointError, match=r"is .* a checkpoint"):
         export(tmp_path / "nothing", tmp_path / "bundle", OnnxTowers)
+
+
+TINY = ("dim=8", "heads=2", "tree=4,16", "leaves=4")
+
+
+class Branching(Couple):
+    """What no graph can hold: Python that looks at the values."""
+
+    def item(self, tags_BN: Tensor) -> Tensor:
+        """Double some items."""
+        found = super().item(tags_BN)
+        return found * 2 if tags_BN.sum() > 3 else found
+
+
+class Late:
+    """Towers that are right when they are compared and wrong when the probe is replayed."""
+
+    opened = 0
+
+    def __init__(self, bundle: Bundle) -> None:
+        Late.opened += 1
+        self._towers = OnnxTowers(bundle)
+        self._shift = np.float32(Late.opened > 1)
+
+    def user(self, tags: Ids) -> Vectors:
+        return self._towers.user(tags)
+
+    def item(self, tags: Ids) -> Vectors:
+        return self._towers.item(tags) + self._shift
+
+
+class Full:
+    """A disk that is full by the time the towers are opened; or a person who has had enough."""
+
+    def __init__(self, fault: BaseException) -> None:
+        self._fault = fault
+
+    def __call__(self, bundle: Bundle) -> Towers:
+        raise self._fault
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a bundle."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_network_that_becomes_no_graph_is_refused_in_a_sentence() -> None:
+    """Torch's own error runs over pages and shows the code."""
+    network = Branching(5, 2, Config.with_overrides(TINY)).eval()
+    with pytest.raises(ExportError, match="the item tower does not become a graph") as caught:
+        item_graph(network)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_that_does_not_replay_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    """The last check before the rename."""
+    Late.opened = 0
+    with pytest.raises(ExportError, match="the bundle does not replay"):
+        export(checkpoint, tmp_path / "bundle", Late)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        (OSError(28, "No space left on device"), ExportError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_whatever_stops_an_export_keeps_the_old_bundle(
+    checkpoint: Path,
+    exported: Path,
+    tmp_path: Path,
+    fault: BaseException,
+    raised: type[BaseException],
+) -> None:
+    """Byte for byte, and nothing beside it."""
+    out = shutil.copytree(exported, tmp_path / "bundle")
+    with pytest.raises(raised, match=r"No space left|^$"):
+        export(checkpoint, out, Full(fault))
+    assert contents(out) == contents(exported)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_target_that_cannot_be_written_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    """A file where its folder should be."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ExportError, match="bundle cannot be written: "):
+        export(checkpoint, tmp_path / "file" / "bundle", OnnxTowers)
+
+
+def test_a_failed_rename_puts_the_old_bundle_back(exported: Path, tmp_path: Path) -> None:
+    """At the one moment when neither stands under the name."""
+    out = shutil.copytree(exported, tmp_path / "bundle")
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    with pytest.raises(FileNotFoundError):
+        _replace(aside / "gone", out)
+    assert contents(out) == contents(exported)
+
+
+def test_the_graphs_of_a_network_are_a_function_of_its_weights() -> None:
+    """Whatever was drawn at random before; another weight gives another graph."""
+    torch.manual_seed(0)
+    network = Couple(9, 2, Config.with_overrides([*TINY, "max_items=1"])).eval()
+    first = user_graph(network), item_graph(network)
+    torch.manual_seed(1)
+    assert (user_graph(network), item_graph(network)) == first
+    with torch.no_grad():
+        network.tags.weight[1, 0] += 1
+    assert user_graph(network) != first[0]
+    assert item_graph(network) != first[1]
