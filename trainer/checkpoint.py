@@ -5,15 +5,14 @@ has ended `weights.safetensors` and `metrics.json`; until then `state.safetensor
 """
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -21,7 +20,7 @@ from torch import Tensor
 
 from bundle import Vocabulary
 from trainer.config import Config
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, first_fault
 from trainer.network import Couple
 
 CONFIG = "config.json"
@@ -30,6 +29,10 @@ TAGS = "tags.txt"
 WEIGHTS = "weights.safetensors"
 METRICS = "metrics.json"
 STATE = "state.safetensors"
+FILES = (TAGS, CONFIG, WEIGHTS, METRICS, STATE, ABOUT)
+STRAY = re.compile(rf"\.({'|'.join(map(re.escape, FILES))})\.\d+")  # what a kill leaves of `write`
+
+Metrics = dict[str, dict[str, dict[str, float]]]  # model → all | warm | cold → metric → value
 
 # Settings that change how fast a run goes and what a kill costs; where it ends, by rounding only.
 _INCIDENTAL = {"save_every_s", "threads"}
@@ -49,7 +52,9 @@ class About(BaseModel):
     data_fingerprint: str
     split_fingerprint: str
     tags_sha256: str
-    weights_sha256: str | None = None  # None until training has ended
+    weights_sha256: str | None = None  # None until training has ended, like the next two
+    config_sha256: str | None = None
+    metrics_sha256: str | None = None
     versions: dict[str, str]
 
 
@@ -62,7 +67,7 @@ class Checkpoint:
     config: Config
     vocabulary: Vocabulary
     network: Couple
-    metrics: dict[str, dict[str, dict[str, float]]]  # model → all | warm | cold → metric → value
+    metrics: Metrics
 
 
 def library_versions() -> dict[str, str]:
@@ -82,51 +87,121 @@ def open_checkpoint(path: Path) -> Checkpoint:
     tags, weights = _file(path / TAGS), _file(path / WEIGHTS)
     _check(path / TAGS, tags, about.tags_sha256)
     _check(path / WEIGHTS, weights, about.weights_sha256)
-    vocabulary = Vocabulary.decode(tags)
+    metrics = _metrics(path, about)
+    try:
+        vocabulary = Vocabulary.decode(tags)
+    except ValueError as error:
+        raise CheckpointError(f"{path / TAGS}: {error}") from error
     network = Couple(len(vocabulary), len(about.domains), config)
     try:
         network.load_state_dict(load_tensors(weights))
     except (RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{path / WEIGHTS} does not fit {CONFIG}") from error
-    metrics = json.loads(_file(path / METRICS))
     return Checkpoint(path, about, config, vocabulary, network.eval(), metrics)
 
 
 def read_about(path: Path) -> tuple[About, Config]:
     """Read what a folder says of itself; raise CheckpointError if it is no checkpoint."""
     about, config = _file(path / ABOUT), _file(path / CONFIG)
+    name = ABOUT
     try:
-        return About.model_validate_json(about), Config.model_validate_json(config)
+        found = About.model_validate_json(about)
+        name = CONFIG
+        settings = Config.model_validate_json(config)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CheckpointError(f"{path}: {where}: {first['msg']}") from error
+        raise CheckpointError(f"{path / name}: {first_fault(error)}") from error
+    if found.config_sha256 is not None:
+        _check(path / CONFIG, config, found.config_sha256)
+    return found, settings
+
+
+def _metrics(path: Path, about: About) -> Metrics:
+    data = _file(path / METRICS)
+    if about.metrics_sha256 is not None:
+        _check(path / METRICS, data, about.metrics_sha256)
+    try:
+        return TypeAdapter(Metrics).validate_json(data)
+    except ValidationError as error:
+        raise CheckpointError(f"{path / METRICS}: {first_fault(error)}") from error
+
+
+def begun(path: Path) -> bool:
+    """Whether a run has begun here; False also when it was killed before it could say what it is.
+
+    A finished checkpoint that lacks a file has begun: it is damaged, and not to be written over.
+    """
+    if not (path / ABOUT).exists():
+        return False
+    if (path / CONFIG).exists() and (path / TAGS).exists():
+        return True
+    return b'"weights_sha256": null' not in _file(path / ABOUT)
 
 
 def start(path: Path, about: About, config: Config, vocabulary: Vocabulary) -> None:
-    """Make the folder of a new run; a folder that holds anything else is refused."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    """Make the folder of a new run; a folder that holds anything else is refused.
+
+    `checkpoint.json` comes first: what a kill leaves is known to be ours.
+    """
+    if path.exists() and not path.is_dir():
         raise CheckpointError(f"{path} exists and is not a checkpoint: name another folder")
-    path.mkdir(parents=True, exist_ok=True)
-    write(path / TAGS, vocabulary.encode())
-    write(path / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+    if path.exists() and (foreign := _foreign(path)):
+        raise CheckpointError(
+            f"{path} exists and is not a checkpoint (it holds {foreign}): name another folder"
+        )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be made: {error.strerror}") from error
     write(path / ABOUT, (about.model_dump_json(indent=2) + "\n").encode())
+    write(path / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+    write(path / TAGS, vocabulary.encode())
 
 
-def finish(path: Path, about: About, network: Couple, metrics: Mapping[str, object]) -> None:
-    """Write weights and metrics, say so, and drop the state."""
+def _foreign(path: Path) -> str | None:
+    """A file that is no checkpoint's; beside no `checkpoint.json` any file is."""
+    ours = FILES if (path / ABOUT).exists() else ()
+    names = sorted(p.name for p in path.iterdir())
+    return next((n for n in names if n not in ours and not STRAY.fullmatch(n)), None)
+
+
+def finish(path: Path, about: About, network: Couple, metrics: Metrics) -> None:
+    """Write weights and metrics, then say so, and drop the state.
+
+    A kill in between leaves a run to resume.
+    """
     weights = save_tensors({name: t.contiguous() for name, t in network.state_dict().items()})
+    measured = TypeAdapter(Metrics).dump_json(metrics, indent=2) + b"\n"
     write(path / WEIGHTS, weights)
-    write(path / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
-    done = about.model_copy(update={"weights_sha256": hashlib.sha256(weights).hexdigest()})
+    write(path / METRICS, measured)
+    digests = {
+        "weights_sha256": _sha256(weights),
+        "config_sha256": _sha256(_file(path / CONFIG)),
+        "metrics_sha256": _sha256(measured),
+    }
+    done = about.model_copy(update=digests)
     write(path / ABOUT, (done.model_dump_json(indent=2) + "\n").encode())
-    (path / STATE).unlink(missing_ok=True)
+    tidy(path)
+
+
+def tidy(path: Path) -> None:
+    """Drop what a finished checkpoint needs no more, and what kills have left."""
+    for file in path.iterdir():
+        if file.name == STATE or STRAY.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint's own files, so that a run begins anew."""
-    for name in (ABOUT, STATE, WEIGHTS, METRICS, CONFIG, TAGS):
-        (path / name).unlink(missing_ok=True)
+    """Remove a checkpoint's own files, so that a run begins anew; anything else stays.
+
+    Raises:
+        CheckpointError: the folder holds something else too; then nothing is removed.
+    """
+    if not (path / ABOUT).exists():
+        return  # no checkpoint: `start` looks at what it is
+    if foreign := _foreign(path):
+        raise CheckpointError(f"{path} is not a checkpoint alone: move {foreign} away first")
+    for file in sorted(path.iterdir(), key=lambda file: file.name == ABOUT):
+        file.unlink(missing_ok=True)
 
 
 def same_run(path: Path, about: About, config: Config) -> bool:
@@ -160,18 +235,22 @@ def load_state(path: Path) -> dict[str, Tensor] | None:
         return load_tensors((path / STATE).read_bytes())
     except FileNotFoundError:
         return None
-    except SafetensorError as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path / STATE} is damaged: use --restart") from error
 
 
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, also across a power cut."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _file(path: Path) -> bytes:
@@ -182,5 +261,9 @@ def _file(path: Path) -> bytes:
 
 
 def _check(path: Path, data: bytes, sha256: str) -> None:
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if _sha256(data) != sha256:
         raise CheckpointError(f"{path} is damaged: its sha256 is not the one in {ABOUT}")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bundle import normalise
-from trainer.errors import DataError
+from trainer.errors import DataError, first_fault
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -28,6 +28,9 @@ DESCRIPTION = "dataset.json"
 
 # Events that say a user liked the item; the service's drained stream holds others too.
 POSITIVE_TYPES = ("click", "like", "finish", "purchase")
+
+OPTIONAL = ("title", "type")  # columns of text that a table may lack, and cells may be empty
+TEXTS = (pl.String(), pl.Categorical(), pl.Null())
 
 
 class Description(BaseModel):
@@ -56,6 +59,12 @@ class Sequences:
         lengths = np.fromiter(map(len, arrays), dtype=np.int64, count=len(arrays))
         items = np.concatenate([*arrays, np.zeros(0, np.int64)])
         return cls(items, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def only(self, kept: Flags) -> "Sequences":
+        """Without the items that are not kept; a row may become empty. `kept` is [V]."""
+        stays = kept[self.items]
+        before = np.concatenate([[0], np.cumsum(stays)])
+        return Sequences(self.items[stays], before[self.starts])
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -125,26 +134,29 @@ def read(folder: Path, target_domain: str | None = None) -> Dataset:
 
 
 def _description(path: Path) -> Description:
-    if not path.exists():
-        return Description(name=path.parent.name)
     try:
         return Description.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Description(name=path.parent.name)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: {where}: {first['msg']}") from error
+        raise DataError(f"{path}: {first_fault(error)}") from error
 
 
 def _table(path: Path, types: dict[str, pl.DataType]) -> pl.DataFrame:
     """Read a Parquet file that must have these columns, of these types, without empty cells."""
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)  # a folder may be named data[1]
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist: name a folder that `couple data` wrote") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{path} is not a readable Parquet file") from error
     for name, expected in types.items():
         _check_column(path, table, name, expected)
+    for name in OPTIONAL:
+        if table.schema.get(name, pl.Null()) not in TEXTS:
+            raise DataError(f"{path}: column {name!r} is {table.schema[name]}, not String")
     if table.is_empty():
         raise DataError(f"{path} has no rows")
     return table

@@ -7,6 +7,8 @@ CoupleError (bundle.errors)
     └── CheckpointError    a folder that is not the checkpoint it is asked to be
 """
 
+from pydantic import ValidationError
+
 from bundle import CoupleError
 
 
@@ -24,3 +26,9 @@ class ConfigError(TrainerError):
 
 class CheckpointError(TrainerError):
     """A folder holds no checkpoint, a damaged one, or one of another run."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first thing wrong: "split: Input should be …"; no name where the whole text is."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join([*[".".join(map(str, first["loc"]))][: len(first["loc"])], first["msg"]])

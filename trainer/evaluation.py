@@ -130,4 +130,6 @@ def evaluate(checkpoint: Path, data: Path) -> tuple[Report, Trial]:
     held = trial(read(data, found.about.target_domain), found.config)
     if held.dataset.fingerprint != found.about.data_fingerprint:
         raise CheckpointError(f"{checkpoint} was trained on other data than {data} holds now")
+    if held.split.fingerprint != found.about.split_fingerprint:
+        raise CheckpointError(f"{checkpoint} was trained on what would be judged: another split")
     return compare(held, found.network, found.vocabulary, found.config), held

@@ -33,8 +33,9 @@ class Examples:
         target = is_target[train.items]
         self._target, self._source = np.flatnonzero(target), np.flatnonzero(~target)
         self._config = config
-        wanted = round(config.source_ratio * max(1, len(self._target)))
-        self._sources = min(len(self._source), wanted)
+        wanted = round(config.source_ratio * len(self._target))
+        # Without a target event (all may be cold) the source is all there is to learn from.
+        self._sources = min(len(self._source), wanted) if len(self._target) else len(self._source)
         self.per_epoch = len(self._target) + self._sources
         self.batch_size = min(config.batch, self.per_epoch)
         self.steps_per_epoch = self.per_epoch // self.batch_size

@@ -14,6 +14,7 @@ from torch import Tensor
 from bundle import Vocabulary, pad_items
 from trainer.config import Config
 from trainer.data import Dataset, Numbers
+from trainer.errors import CheckpointError
 from trainer.examples import Batch, Examples
 from trainer.network import Candidates, Couple, NegativeQueue, contrastive_loss
 from trainer.ppmi import mixed_vectors, tag_vectors
@@ -29,9 +30,12 @@ class Learner:
         """Make the network of step 0."""
         torch.manual_seed(config.seed)
         self.config = config
-        self.examples = Examples(split.train, dataset.is_target, config)
-        self.network = Couple(len(vocabulary), len(dataset.domains), config)
         ids = [vocabulary.ids(tags) for tags in dataset.tags]
+        # Items without a known tag are left out of histories, as they are when served, and of the
+        # positives: their vector is zero.
+        known = split.train.only(np.array([bool(i) for i in ids]))
+        self.examples = Examples(known, dataset.is_target, config)
+        self.network = Couple(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
             found = _start(split, ids, len(vocabulary), config)
             with torch.no_grad():
@@ -95,7 +99,17 @@ class Learner:
         return out | {"steps": torch.tensor(steps)}
 
     def load(self, state: dict[str, Tensor]) -> int:
-        """Take over what `state` returned; → the number of steps taken."""
+        """Take over what `state` returned; → the number of steps taken.
+
+        Raises:
+            CheckpointError: it is another network's state.
+        """
+        try:
+            return self._load(state)
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError("the saved state is of another run: use --restart") from error
+
+    def _load(self, state: dict[str, Tensor]) -> int:
         self.network.load_state_dict(_part(state, "network."))
         self.queue.load_state_dict(_part(state, "queue."))
         moments = {key: _part(state, f"adam.{key}.") for key in ("step", "exp_avg", "exp_avg_sq")}

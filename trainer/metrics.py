@@ -48,8 +48,8 @@ def negatives(split: Split, seed: int) -> list[Numbers]:
 
 
 def rank(truth: np.float32, others: Scores, rng: np.random.Generator) -> int:
-    """Rank of the truth among the others, from 0; ties fall at random."""
-    return int((others > truth).sum() + rng.integers(0, (others == truth).sum() + 1))
+    """Rank of the truth among the others, from 0; ties fall at random, NaN counts as worst."""
+    return int((~(others <= truth)).sum() + rng.integers(0, (others == truth).sum() + 1))
 
 
 def summarise(sampled: Numbers, full: Numbers) -> dict[str, float]:

@@ -40,10 +40,12 @@ def train(
     about = _about(held, vocabulary)
     if restart:
         files.remove(checkpoint)
-    if not (checkpoint / files.ABOUT).exists():
+    if not files.begun(checkpoint):
         files.start(checkpoint, about, config, vocabulary)
     elif files.same_run(checkpoint, about, config):
-        return files.open_checkpoint(checkpoint).metrics
+        found = files.open_checkpoint(checkpoint)
+        files.tidy(checkpoint)
+        return found.metrics
     learner = Learner(held.dataset, held.split, vocabulary, config)
     with _bar(learner, progress) as show:
         _learn(learner, checkpoint, show)
@@ -92,6 +94,8 @@ def _learn(learner: Learner, checkpoint: Path, show: Show) -> None:
         if time.monotonic() - saved >= learner.config.save_every_s:
             files.save_state(checkpoint, learner.state(step + 1))
             saved = time.monotonic()
+    if not all(p.isfinite().all() for p in learner.network.parameters()):
+        raise TrainerError("a weight is not finite: lower lr, then --restart")
 
 
 @contextmanager

@@ -1,11 +1,16 @@
 """A checkpoint describes itself, and a damaged one says so."""
 
+import json
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
-from trainer.checkpoint import load_state, open_checkpoint
+from bundle import Vocabulary
+from trainer import checkpoint as files
+from trainer.checkpoint import FILES, load_state, open_checkpoint
+from trainer.config import Config
 from trainer.errors import CheckpointError
 
 
@@ -36,7 +41,10 @@ def test_a_checkpoint_says_what_it_is(checkpoint: Path) -> None:
         ("checkpoint.json", b"{}", "dataset"),
         ("config.json", b'{"dim": 0}', "dim"),
         ("config.json", b'{"dimm": 8}', "dimm"),
-        ("config.json", b"{}", "does not fit config.json"),
+        ("config.json", b"{}", "config.json is damaged"),
+        ("config.json", b"", "config.json: Invalid JSON"),
+        ("checkpoint.json", b"\xff", "checkpoint.json: Invalid JSON"),
+        ("metrics.json", b"{", "metrics.json is damaged"),
     ],
 )
 def test_a_damaged_file_is_named(copy: Path, name: str, content: bytes, message: str) -> None:
@@ -61,3 +69,109 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.safetensors").write_bytes(b"half")
     with pytest.raises(CheckpointError, match="--restart"):
         load_state(tmp_path)
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n != files.STATE])
+def test_no_damage_is_a_traceback_and_none_goes_unseen(copy: Path, name: str) -> None:
+    """Truncated anywhere, or one bit flipped: refused, or the very same model."""
+    whole, rng = (copy / name).read_bytes(), random.Random(0)
+    expected = open_checkpoint(copy)
+    for number in range(40):
+        damaged = bytearray(whole)
+        if number % 2:
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        else:
+            del damaged[rng.randrange(len(whole)) :]
+        (copy / name).write_bytes(damaged)
+        try:
+            found = open_checkpoint(copy)
+        except CheckpointError:
+            continue
+        assert name == files.ABOUT  # nothing else may differ; it says what the others are
+        assert found.config == expected.config
+        assert found.vocabulary.tags == expected.vocabulary.tags
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("metrics.json", b"[]", r"metrics\.json: Input should be an object"),
+        ("tags.txt", b"Not Normal\n", r"tags\.txt: line 1 is not a normalised tag"),
+        ("config.json", b"{}", r"weights\.safetensors does not fit config\.json"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_without_digests_too(
+    copy: Path, name: str, content: bytes, message: str
+) -> None:
+    """A checkpoint of before the digests, or one whose digests were made to fit."""
+    (copy / name).write_bytes(content)
+    about = json.loads((copy / "checkpoint.json").read_text())
+    about |= {"config_sha256": None, "metrics_sha256": None}
+    about["tags_sha256"] = files._sha256((copy / "tags.txt").read_bytes())
+    (copy / "checkpoint.json").write_text(json.dumps(about))
+    with pytest.raises(CheckpointError, match=message):
+        open_checkpoint(copy)
+
+
+def unfinished(checkpoint: Path) -> tuple[files.About, Config, Vocabulary]:
+    """What `start` is given."""
+    found = open_checkpoint(checkpoint)
+    names = ("weights_sha256", "config_sha256", "metrics_sha256")
+    about = found.about.model_copy(update=dict.fromkeys(names))
+    return about, found.config, found.vocabulary
+
+
+@pytest.mark.parametrize("left", [0, 1, 2, 3])
+def test_a_run_killed_while_it_starts_can_start_again(
+    checkpoint: Path, tmp_path: Path, left: int
+) -> None:
+    """After any number of its files, with the next one half written beside them."""
+    run = unfinished(checkpoint)
+    files.start(tmp_path / "whole", *run)
+    order = [*("checkpoint.json", "config.json", "tags.txt"), "state.safetensors"]
+    out = tmp_path / "killed"
+    out.mkdir()
+    for name in order[:left]:
+        shutil.copy(tmp_path / "whole" / name, out / name)
+    if left:
+        (out / f".{order[left]}.12345").write_bytes(b"half")
+    assert files.begun(out) == (left == 3)
+    if left < 3:
+        files.start(out, *run)
+    assert files.begun(out)
+    assert not files.same_run(out, *run[:2])
+
+
+def test_a_finished_checkpoint_that_lost_a_file_is_not_written_over(copy: Path) -> None:
+    """It is damaged, which a person should hear of; --restart begins anew."""
+    (copy / "config.json").unlink()
+    assert files.begun(copy)
+    files.remove(copy)
+    assert not list(copy.iterdir())
+
+
+def test_restart_removes_a_checkpoint_alone(copy: Path, tmp_path: Path) -> None:
+    """A file of somebody's keeps everything in place; so does a folder that only looks like one."""
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(CheckpointError, match=r"move notes\.txt away first"):
+        files.remove(copy)
+    open_checkpoint(copy)
+    other = tmp_path / "project"
+    other.mkdir()
+    (other / "config.json").write_text("another program's")
+    files.remove(other)
+    assert (other / "config.json").read_text() == "another program's"
+
+
+def test_a_folder_that_cannot_be_written_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    """A file in the way, or a folder where a file should stand."""
+    (tmp_path / "file").write_text("mine")
+    run = unfinished(checkpoint)
+    with pytest.raises(CheckpointError, match="cannot be made: Not a directory"):
+        files.start(tmp_path / "file" / "run", *run)
+    with pytest.raises(CheckpointError, match="exists and is not a checkpoint"):
+        files.start(tmp_path / "file", *run)
+    (tmp_path / "tags.txt").mkdir()
+    with pytest.raises(CheckpointError, match=r"tags\.txt cannot be written"):
+        files.write(tmp_path / "tags.txt", b"tag\n")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "tags.txt"]

@@ -1,9 +1,11 @@
 """A data folder is read whole and checked, or refused in one sentence."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -89,6 +91,11 @@ def test_a_given_target_domain_wins(tmp_path: Path) -> None:
         ({}, {}, {"target_domain": "film"}, "no domain 'film' among the items; they have product,"),
         ({}, {"item_id": ["a"] * 6}, {}, "no interaction with an item of the target domain"),
         ({}, {}, {"split": "odd"}, "dataset.json: split"),
+        ({}, {"type": [1] * 6}, {}, "'type' is Int64, not String"),
+        ({"title": [1, 2, 3]}, {}, {}, "'title' is Int64, not String"),
+        ({"tags": [[], [], []]}, {}, {}, r"'tags' is List\(Null\), not List\(String\)"),
+        ({"tags": [["x"], None, ["y"]]}, {}, {}, "'tags' has 1 empty cells"),
+        ({}, {"timestamp": pl.Series([1] * 6, dtype=pl.Int32)}, {}, "'timestamp' is Int32, not"),
     ],
 )
 def test_bad_data_is_refused_in_a_sentence(
@@ -131,3 +138,52 @@ def test_sequences_give_rows_and_counts() -> None:
     found = Sequences.of([[3, 1], [], [1]])
     assert [found[u].tolist() for u in range(len(found))] == [[3, 1], [], [1]]
     assert found.counts(4).tolist() == [0, 2, 0, 1]
+
+
+def test_what_other_writers_make_is_read(tmp_path: Path) -> None:
+    """A type kept as categories, empty titles and tags, times before 1970, odd folder names."""
+    folder = tmp_path / "data[1]*"
+    folder.mkdir()
+    kinds = pl.Series(["click"] * 6, dtype=pl.Categorical)
+    items = ITEMS | {"title": [None] * 3, "tags": [[None, ""], ["Pan"], []]}
+    found = read(write(folder, items, EVENTS | {"type": kinds, "timestamp": [-(2**63)] * 6}))
+    assert found.tags == ((), ("pan",), ())
+    assert found.titles == (None, None, None)
+    assert len(found.sequences.items) == 4
+
+
+def test_a_description_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """No JSON, or a folder in its place."""
+    write(tmp_path, ITEMS, EVENTS)
+    (tmp_path / "dataset.json").write_bytes(b"\xff{")
+    with pytest.raises(DataError, match=r"dataset\.json: Invalid JSON"):
+        read(tmp_path)
+    (tmp_path / "dataset.json").unlink()
+    (tmp_path / "dataset.json").mkdir()
+    with pytest.raises(DataError, match=r"dataset\.json cannot be read: Is a directory"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["items.parquet", "interactions.parquet"])
+def test_a_truncated_or_damaged_table_is_never_a_traceback(tmp_path: Path, name: str) -> None:
+    """Polars panics on some of them, past every `except Exception`."""
+    write(tmp_path, ITEMS, EVENTS)
+    whole, rng, refused = (tmp_path / name).read_bytes(), random.Random(0), 0
+    for number in range(60):
+        damaged = bytearray(whole)
+        if number % 2:
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        else:
+            del damaged[rng.randrange(len(whole)) :]
+        (tmp_path / name).write_bytes(damaged)
+        try:
+            read(tmp_path)
+        except DataError:
+            refused += 1
+    assert refused >= 30
+
+
+def test_items_can_be_taken_out_of_sequences() -> None:
+    """The rows stay, also those that become empty."""
+    found = Sequences.of([[3, 1], [], [1], [0, 1, 2]]).only(np.array([True, False, True, True]))
+    assert [found[u].tolist() for u in range(len(found))] == [[3], [], [], [0, 2]]

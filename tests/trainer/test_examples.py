@@ -70,3 +70,23 @@ def test_source_positives_are_a_share_of_the_target_ones(ratio: float, expected:
 def test_empty_histories_are_drawn() -> None:
     """So that a user without a history is learned too."""
     assert all(not history for history, _ in batches(examples("empty=1")))
+
+
+@pytest.mark.parametrize("ratio", [0, 1])
+def test_without_a_target_event_the_source_is_learned_from(ratio: float) -> None:
+    """A domain so young that all of it is cold."""
+    config = Config.with_overrides(["batch=4", f"source_ratio={ratio}"])
+    found = Examples(Sequences.of(ROWS), np.zeros(9, dtype=np.bool_), config)
+    assert found.per_epoch == 9
+    assert len(found.batch(0).positive) == 4
+
+
+def test_an_epoch_shows_each_event_once() -> None:
+    """Up to the rest of the last batch; the next epoch has another order."""
+    found = examples("epochs=2", "batch=3")
+    epochs = [
+        [i for step in range(3) for i in found.batch(3 * epoch + step).positive.tolist()]
+        for epoch in range(2)
+    ]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(9))
+    assert epochs[0] != epochs[1]

@@ -54,3 +54,27 @@ def test_half_of_the_negatives_follow_popularity() -> None:
     popular = Split(split.train, Sequences.of(rows), split.pool, split.cases)
     hits = [10 - 2 in negatives(popular, seed)[0] for seed in range(20)]
     assert np.mean(hits) > 0.9
+
+
+def test_a_score_that_is_no_number_is_the_worst() -> None:
+    """A network of NaN must not be judged perfect."""
+    rng, nan = np.random.default_rng(0), np.float32("nan")
+    assert rank(nan, np.zeros(9, np.float32), rng) == 9
+    assert rank(np.float32(0), np.full(9, nan), rng) == 9
+    assert rank(np.float32(1), np.zeros(9, np.float32), rng) == 0
+
+
+def test_what_one_user_met_takes_nothing_from_another() -> None:
+    """The row of each case holds back the items of that user alone."""
+    split = one_case(10)
+    other = Case(1, np.array([0]), 5, cold=False)
+    both = Split(
+        split.train,
+        Sequences.of([split.whole[0], [5, 9], np.arange(10)]),
+        split.pool,
+        (*split.cases, other),
+    )
+    assert split.pool[~allowed(both)[0]].tolist() == [2, 3]
+    assert split.pool[~allowed(both)[1]].tolist() == [5, 9]
+    first, second = negatives(both, 1), negatives(both, 1)
+    assert [n.tolist() for n in first] == [n.tolist() for n in second]

@@ -2,15 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from tests.trainer.conftest import SMALL
+from trainer import checkpoint as files
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import read
@@ -154,6 +159,83 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     monkeypatch.setattr(Learner, "step", lambda self, number: float("nan"))
     with pytest.raises(TrainerError, match="the loss is nan at step 0"):
         train(data, tmp_path / "run", Config.with_overrides(SMALL), progress=False)
+
+
+def test_weights_that_are_not_finite_are_never_a_checkpoint(data: Path, tmp_path: Path) -> None:
+    """Also when it is the last step that breaks them, whose loss was still a number."""
+    out, config = tmp_path / "run", Config.with_overrides([*SMALL, "epochs=0.2"])
+    train(data, out, config, progress=False)
+    broken = learner(data, "epochs=0.2")
+    with torch.no_grad():
+        broken.network.gate.fill_(float("nan"))
+    found = open_checkpoint(out)
+    files.remove(out)
+    files.start(
+        out, found.about.model_copy(update={"weights_sha256": None}), config, found.vocabulary
+    )
+    files.save_state(out, broken.state(broken.examples.steps))
+    with pytest.raises(TrainerError, match="a weight is not finite"):
+        train(data, out, config, progress=False)
+    with pytest.raises(CheckpointError, match="not finished"):
+        open_checkpoint(out)
+
+
+@pytest.mark.parametrize("written", [0, 1, 2, 3])
+def test_a_run_killed_while_it_finishes_ends_the_same(
+    checkpoint: Path, data: Path, tmp_path: Path, written: int
+) -> None:
+    """Between any two of the files of `finish`, with a half-written one beside them."""
+    out, config = tmp_path / "run", Config.with_overrides(SMALL)
+    whole = learner(data)
+    for step in range(whole.examples.steps):
+        whole.step(step)
+    found = open_checkpoint(checkpoint)
+    names = ("weights_sha256", "config_sha256", "metrics_sha256")
+    about = found.about.model_copy(update=dict.fromkeys(names))
+    files.start(out, about, config, found.vocabulary)
+    files.save_state(out, whole.state(whole.examples.steps))
+    for name in (files.WEIGHTS, files.METRICS, files.ABOUT)[:written]:
+        (out / name).write_bytes((checkpoint / name).read_bytes())
+    (out / ".weights.safetensors.123").write_bytes(b"half")
+    assert train(data, out, config, progress=False) == found.metrics
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+        p.name: p.read_bytes() for p in checkpoint.iterdir()
+    }
+
+
+def test_a_state_of_another_run_is_refused(data: Path) -> None:
+    """Of another shape, or of nothing at all."""
+    found = learner(data)
+    for state in (learner(data, "dim=16").state(0), {}):
+        with pytest.raises(CheckpointError, match="of another run: use --restart"):
+            found.load(state)
+
+
+def test_items_without_a_known_tag_are_not_learned_from(data: Path) -> None:
+    """As the service leaves them out; else they are positives of zeros and holes in histories."""
+    config = Config.with_overrides([*SMALL, "empty=0"])
+    held = trial(read(data), config)
+    tagless = held.training_items[::3]
+    tags = list(held.dataset.tags)
+    for item in tagless:
+        tags[item] = ("seen nowhere else",)
+    changed = replace(held.dataset, tags=tuple(tags))
+    found = Learner(changed, held.split, training_tags(held, config), config)
+    for step in range(found.examples.steps_per_epoch):
+        batch = found.examples.batch(step)
+        assert not np.isin(batch.positive, tagless).any()
+        assert not np.isin(batch.history, tagless).any()
+
+
+def test_another_split_of_the_same_data_is_not_judged(
+    checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
+    """What it trained on would be called cold."""
+    moved = shutil.copytree(data, tmp_path / "data")
+    about = json.loads((moved / "dataset.json").read_text())
+    (moved / "dataset.json").write_text(json.dumps(about | {"split": "paper"}))
+    with pytest.raises(CheckpointError, match="another split"):
+        evaluate(checkpoint, moved)
 
 
 def test_schedules() -> None:
