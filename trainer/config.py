@@ -82,7 +82,7 @@ class Config(BaseModel):
     tau_every: int = Field(1000, ge=1)  # for anneal=steps
 
     # Optimiser: Adam.
-    lr: float = Field(4e-3, gt=0)  # 1e-3 leaves every network under TF-IDF in 3 epochs
+    lr: float = Field(4e-3, gt=0, le=10)  # 1e-3 leaves every network under TF-IDF in 3 epochs
     warmup: int = Field(100, ge=0)  # steps
     decay: bool = True  # linear to zero
     tag_init: Literal["ppmi", "mixed", "random"] = "ppmi"  # +.035 HR@10, 2 epochs instead of 8

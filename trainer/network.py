@@ -196,8 +196,10 @@ class MemoryTree(nn.Module):
         return (top_BK.unsqueeze(1) @ F.embedding(index_BK, self.layers[-1])).squeeze(1)  # Eq. (8)
 
 
-def srip_penalty(nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor) -> Tensor:
-    """Spectral norm of a layer's distance from orthogonality, by two power iterations (Eq. 9-10).
+def srip_penalty(
+    nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor, rounds: int = 1
+) -> Tensor:
+    """Spectral norm of a layer's distance from orthogonality, by power iteration (Eq. 9-10).
 
     over: "columns" WᵀW - I as printed, "rows" WWᵀ - I, or "children" WWᵀ - I of each parent's own
     children, the mean over parents. `seed_D` is a fixed start with at least max(C, D) numbers.
@@ -206,6 +208,8 @@ def srip_penalty(nodes_CD: Tensor, over: str, parents: int, seed_D: Tensor) -> T
     W = groups.transpose(1, 2) if over == "columns" else groups
     gap = W @ W.transpose(1, 2) - torch.eye(W.shape[1])
     v = seed_D[: W.shape[1]].expand(len(W), -1).unsqueeze(-1)
+    for _ in range(rounds - 1):
+        v = F.normalize(gap @ (gap @ v), dim=1)
     u = gap @ v
     v = gap @ u  # Eq. (10)
     sigma: Tensor = v.norm(dim=1) / u.norm(dim=1).clamp(min=1e-12)
@@ -318,7 +322,8 @@ class Couple(nn.Module):
         config, parents = self.config, (1, *self.config.tree)
         total = torch.zeros(())
         for layer, count in zip(self.group.layers, parents, strict=False):
-            total = total + config.srip * srip_penalty(layer, config.srip_over, count, seed)
+            sigma = srip_penalty(layer, config.srip_over, count, seed, config.srip_rounds)
+            total = total + config.srip * sigma
         if config.balance:
             mean = nodes[-1].mean(0)
             total = total + config.balance * (mean * torch.log(mean * len(mean) + 1e-20)).sum()

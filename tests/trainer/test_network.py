@@ -109,6 +109,48 @@ def test_srip_is_the_spectral_norm() -> None:
     assert srip_penalty(children, "children", 4, seed) < 1e-4
 
 
+def test_each_round_of_power_iteration_comes_closer() -> None:
+    """Eq. 10, from below, to the largest singular value of WᵀW - I."""
+    generator = torch.Generator().manual_seed(1)
+    nodes, seed = (torch.randn(*s, generator=generator) for s in ((32, 16), (64,)))
+    true = torch.linalg.matrix_norm(nodes.T @ nodes - torch.eye(16), 2).item()
+    found = [srip_penalty(nodes, "columns", 1, seed, rounds).item() for rounds in (1, 2, 8)]
+    assert found[0] < found[1] < found[2] <= true * 1.0001
+    assert found[2] == pytest.approx(true, rel=0.02)
+
+
+def test_aggregation_is_eq_4_with_its_matrix_the_right_way_round() -> None:
+    """d_k = e_kᵀ M e_m, which a transposed M would not give."""
+    torch.manual_seed(0)
+    found, vectors = WeightedAggregation(8), torch.randn(3, 4, 8)
+    torch.nn.init.normal_(found.matrix)
+    for row, user in zip(found(vectors), vectors, strict=True):
+        agree = torch.stack([e @ found.matrix @ user.mean(0) for e in user])
+        torch.testing.assert_close(row, torch.softmax(agree, 0) @ user)
+
+
+def test_a_low_temperature_sticks_to_the_true_leaf() -> None:
+    """Eq. 7: drawn as often as its weight says, and nearly alone."""
+    torch.manual_seed(0)
+    tree = MemoryTree(Config.with_overrides([*TINY, "leaves=1", "renormalise=false"]))
+    weights = torch.full((4000, 16), 0.2 / 15)
+    weights[:, 5] = 0.8
+    drawn = tree(weights, tau=0.01)
+    same = torch.isclose(drawn, tree.layers[-1][5], atol=1e-3).all(1).float().mean()
+    assert same.item() == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_correction_is_taken_off_the_logits() -> None:
+    """A popular negative weighs less: the sign of log-Q."""
+    user = torch.tensor([[1.0, 0.0]])
+    positive = Candidates(user, torch.tensor([7]), torch.zeros(1))
+    popular, rare = (
+        contrastive_loss(user, positive, Candidates(user, torch.tensor([8]), q), 0.5)
+        for q in (torch.tensor([-1.0]), torch.tensor([-9.0]))
+    )
+    assert popular < rare
+
+
 def test_the_queue_is_first_in_first_out() -> None:
     """The oldest batch is overwritten; what was never filled has id -1."""
     queue = NegativeQueue(4, 1)
