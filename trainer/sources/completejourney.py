@@ -74,7 +74,10 @@ def prepare(out: Path) -> Summary:
     Raises:
         DataError: the package is not installed, or `out` exists and is no data folder.
     """
-    if out.exists() and not (out / DESCRIPTION).exists():
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    # It will be removed whole, so a `dataset.json` beside other things is not enough.
+    ours = DESCRIPTION in names and names <= {DESCRIPTION, ITEMS, INTERACTIONS}
+    if out.exists() and not ours:
         raise DataError(f"{out} exists and is not a data folder: name another, or remove it")
     source = _package()
     purchases = _purchases(source)

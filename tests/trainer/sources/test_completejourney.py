@@ -71,4 +71,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("mine")
     with pytest.raises(DataError, match="not a data folder"):
         prepare(tmp_path)
+    (tmp_path / "dataset.json").write_text("{}")
+    with pytest.raises(DataError, match="not a data folder"):
+        prepare(tmp_path)
     assert (tmp_path / "precious").exists()
