@@ -4,9 +4,16 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+)
 from pydantic import WithJsonSchema as JsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _FREE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"  # with tabs and line ends
@@ -14,6 +21,7 @@ _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)(\d\d)((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))", re.ASCII
 )
 INT64 = 2**63
+MOST_ATTRIBUTES = 16
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
@@ -22,8 +30,24 @@ Title = Annotated[str, StringConstraints(max_length=1000, pattern=_FREE)]
 Version = Annotated[int, Field(ge=-INT64, lt=INT64)]
 Value = Annotated[str, StringConstraints(max_length=128, pattern=_PRINTABLE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
+
+
+def _few(given: object) -> object:
+    """pydantic counts a dictionary after it has checked every entry: a million take seconds."""
+    if isinstance(given, dict) and len(given) > MOST_ATTRIBUTES:
+        facts = {
+            "field_type": "Dictionary",
+            "max_length": MOST_ATTRIBUTES,
+            "actual_length": None,  # "not more"
+        }
+        raise PydanticKnownError("too_long", facts)
+    return given
+
+
 Attributes = Annotated[
-    dict[Name, Value | Annotated[list[Value], Field(max_length=64)]], Field(max_length=16)
+    dict[Name, Value | Annotated[list[Value], Field(max_length=64)]],
+    Field(max_length=MOST_ATTRIBUTES),
+    BeforeValidator(_few),
 ]
 
 

@@ -146,6 +146,15 @@ async def test_a_million_mistakes_are_counted_not_listed(service: Client) -> Non
     assert len(problem["errors"]) == 1
 
 
+async def test_a_million_filters_are_refused_before_they_are_checked(service: Client) -> None:
+    """One mistake, not one for each of them."""
+    filters = {f"f{n}": n for n in range(1000)}
+    answer = await service.post("/recommend", json={"user_id": "u", "filters": filters})
+    (place,) = refused(answer, 422)["errors"]
+    assert place["place"] == "filters"
+    assert place["detail"].startswith("Dictionary should have at most 16 items")
+
+
 async def test_the_log_tells_nothing_of_people(
     service: Client, redis: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
