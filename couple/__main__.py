@@ -37,6 +37,8 @@ def main() -> None:
     except CoupleError as error:
         typer.secho(f"couple: {error}", fg="red", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
