@@ -40,7 +40,9 @@ def demo(
         from rich.console import Console
 
         from couple import showcase
+        from service.server import bind
         from trainer.evaluation import evaluate
+    bind("127.0.0.1", port).close()  # a taken port is better known before the training than after
     console = Console()
     source = data or _prepared(console, folder / "data")
     _trained(console, source, folder / "checkpoint", restart)

@@ -22,7 +22,7 @@ from service.embedded import embedded_store
 from service.errors import StoreFailed, StoreInUse
 
 OWNER = """
-import signal, sys
+import os, signal, sys
 from pathlib import Path
 from redis import Redis
 from service.embedded import embedded_store
@@ -30,7 +30,7 @@ from service.embedded import embedded_store
 with embedded_store(Path(sys.argv[1])) as url, Redis.from_url(url) as client:
     for number in range(int(sys.argv[2])):
         client.set(f"key{number}", number)
-    signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+    signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
     print("ready", flush=True)
     for line in sys.stdin:
         exec(line)
