@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bundle import Bundle, open_bundle, pad_histories, pad_items, replay
@@ -24,27 +23,31 @@ def test_the_golden_bundle_replays(golden: Bundle) -> None:
     assert sum(path.stat().st_size for path in GOLDEN.iterdir()) < 100_000
 
 
-@pytest.mark.parametrize("taste", TASTES)
-def test_who_buys_a_taste_is_shown_its_videos(golden: Bundle, taste: str) -> None:
-    """Also where products and videos share no tag."""
-    towers, ids = OnnxTowers(golden), golden.vocabulary.ids
+def best_taste(bundle: Bundle, taste: str) -> str:
+    """Whose videos score highest for a buyer of what only this taste's products are tagged with."""
+    towers, ids = OnnxTowers(bundle), bundle.vocabulary.ids
     products = [tag for tag in TASTES[taste][0].split(",") if tag not in TASTES[taste][1]]
     history = pad_histories([[ids([tag]) for tag in products]], 8, 6)
     videos = towers.item(pad_items([ids(names.split(",")) for _, names in TASTES.values()], 6))
     scores = videos @ towers.user(history)[0, 0]
-    assert list(TASTES)[int(scores.argmax())] == taste
+    return list(TASTES)[int(scores.argmax())]
+
+
+@pytest.mark.parametrize("taste", TASTES)
+def test_who_buys_a_taste_is_shown_its_videos(golden: Bundle, taste: str) -> None:
+    """Also where products and videos share no tag."""
+    assert best_taste(golden, taste) == taste
 
 
 def test_the_golden_bundle_can_be_made_again(golden: Bundle, tmp_path: Path) -> None:
-    """The script, today's trainer and exporter give its tags and nearly its vectors.
+    """The script, today's trainer and exporter give its tags, its data and what it recommends.
 
-    Nearly, since sums round otherwise on another processor and training carries that on.
+    Not its vectors: the SVD they start from has a free sign for every direction, which rounding
+    on another processor, or beside other work, decides otherwise.
     """
     make(tmp_path / "again")
     again = open_bundle(tmp_path / "again")
     assert again.vocabulary.tags == golden.vocabulary.tags
     assert again.manifest.towers == golden.manifest.towers
     assert again.manifest.data_fingerprint == golden.manifest.data_fingerprint
-    tags = pad_items([[i + 1] for i in range(len(golden.vocabulary))], 6)
-    agree = OnnxTowers(again).item(tags) @ OnnxTowers(golden).item(tags).T
-    assert np.diag(agree).min() > 0.99
+    assert [best_taste(again, taste) for taste in TASTES] == list(TASTES)
