@@ -60,7 +60,7 @@ class Recommender:
             "no_history": not history and past is not None,
             "unknown_tags": bool(history) and not tags,
             "redis_unavailable": past is None,
-            "stale_index": stale,
+            "stale_index": stale and not (ask.after and self.replica.has(ask.after)),
             "short": len(found) < ask.k,
         }
         degraded = [name for name, holds in reasons.items() if holds]

@@ -57,7 +57,8 @@ def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
             [*COUPLE, *map(str, arguments)],
             stdout=out,
             stderr=out,
-            env=environment(),
+            # How long a write is waited for is no claim of these tests: other tests run beside them.
+            env=environment(COUPLE_AFTER_TIMEOUT_MS="10000", COUPLE_APPLY_TIMEOUT_MS="10000"),
             start_new_session=True,
         )
 
