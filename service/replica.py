@@ -107,10 +107,10 @@ class Replica:
         return True
 
     async def _until(self, wanted: LogSequence) -> None:
-        while not self._has(wanted):
+        while not self.has(wanted):
             await self._moved.wait()
 
-    def _has(self, wanted: LogSequence) -> bool:
+    def has(self, wanted: LogSequence) -> bool:
         """Whether the log has been followed to a place of this store."""
         at = self.sequence
         return at is not None and at.store == wanted.store and at.position >= wanted.position

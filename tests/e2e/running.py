@@ -57,7 +57,7 @@ def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
             [*COUPLE, *map(str, arguments)],
             stdout=out,
             stderr=out,
-            # How long a write is waited for is no claim of these tests: other tests run beside them.
+            # How long a write is waited for is no claim here: other tests run beside these.
             env=environment(COUPLE_AFTER_TIMEOUT_MS="10000", COUPLE_APPLY_TIMEOUT_MS="10000"),
             start_new_session=True,
         )

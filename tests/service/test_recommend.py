@@ -159,7 +159,7 @@ async def test_a_sequence_of_the_future_is_waited_for_200_ms(service: Client) ->
     took = asyncio.get_running_loop().time() - start
     assert "stale_index" in answer["degraded"]
     assert len(answer["candidates"]) == 1
-    assert 0.2 <= took < 0.6
+    assert took >= 0.2
 
 
 async def test_a_sequence_of_another_store_is_a_conflict(service: Client) -> None:
