@@ -50,7 +50,7 @@ class Recommender:
 
     async def recommend(self, ask: Ask) -> Answer:
         """Raises SequenceForeign when `after` is of another store; nothing else."""
-        stale = await self._stale(ask.after)
+        await self._wait_for(ask.after)
         past = await self._past(ask)
         history = _history(ask, past)
         tags = [ids for item in history if (ids := self.model.ids(item.tags, item.title))]
@@ -60,7 +60,7 @@ class Recommender:
             "no_history": not history and past is not None,
             "unknown_tags": bool(history) and not tags,
             "redis_unavailable": past is None,
-            "stale_index": stale and not (ask.after and self.replica.has(ask.after)),
+            "stale_index": self._behind(ask.after),
             "short": len(found) < ask.k,
         }
         degraded = [name for name, holds in reasons.items() if holds]
@@ -75,15 +75,19 @@ class Recommender:
         except RedisError:
             return None
 
-    async def _stale(self, after: LogSequence | None) -> bool:
-        """Whether the index is behind what the caller has seen, after waiting for it a while."""
-        if self.replica.sequence is None:
-            return True
-        if after is None or await self.replica.reach(after, self.after_timeout_s):
-            return False
-        if after.store != self.replica.sequence.store:
+    async def _wait_for(self, after: LogSequence | None) -> None:
+        """Give the index a while to reach what the caller has seen."""
+        if after is None or self.replica.sequence is None:
+            return
+        reached = await self.replica.reach(after, self.after_timeout_s)
+        if not reached and after.store != self.replica.sequence.store:
             await self._check_store(after)
-        return True
+
+    def _behind(self, after: LogSequence | None) -> bool:
+        """Whether the index that was searched lacks something the caller has seen."""
+        if after is None:
+            return self.replica.sequence is None
+        return not self.replica.has(after)
 
     async def _check_store(self, after: LogSequence) -> None:
         try:
