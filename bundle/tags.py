@@ -6,9 +6,10 @@ vocabulary can read any history.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 WORD = re.compile(r"[^\W_]+(?:['+&.-][^\W_]+)*")
+SHORTEST_RUN = 6  # letters that "kinggloryjoke" has and "apart" has not, which is no "a part"
 
 
 def normalise(tag: str) -> str:
@@ -18,6 +19,11 @@ def normalise(tag: str) -> str:
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).casefold())
     return " ".join(folded.split())
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, normalised, hyphens apart: "Mini-World's end" → mini, world's, end."""
+    return [part for word in WORD.findall(normalise(text)) for part in word.split("-")]
 
 
 class Vocabulary:
@@ -32,7 +38,7 @@ class Vocabulary:
                 raise ValueError(f"line {number} is not a normalised tag")
             if self._ids.setdefault(tag, number) != number:
                 raise ValueError(f"line {number} repeats the tag of line {self._ids[tag]}")
-        self._longest = max((len(WORD.findall(tag)) for tag in self.tags), default=0)
+        self._learn_to_find()
 
     def __len__(self) -> int:
         return len(self.tags)
@@ -46,23 +52,50 @@ class Vocabulary:
         return list(dict.fromkeys(number for number in known if number is not None))
 
     def find(self, title: str) -> list[str]:
-        """Known tags that stand in a title, in reading order, the longest match first.
+        """All known tags that stand in a title, the most telling first: more words, then rarer.
 
-        "Night Market noodles in Taipei" → ["night market", "noodles"].
+        Tags inside longer ones count: without them a title says too little (docs/data.md). The
+        trainer numbers tags by frequency, so a later one is a rarer one. Time is linear in the
+        title's length.
+
+        "Noodles at the NightMarket" → ["night market", "noodles", "night"].
         """
-        words = WORD.findall(normalise(title))
-        found: list[str] = []
-        start = 0
-        while start < len(words):
-            for length in range(min(self._longest, len(words) - start), 0, -1):
-                phrase = " ".join(words[start : start + length])
-                if phrase in self._ids:
-                    found.append(phrase)
-                    break
-            else:
-                length = 1
-            start += length
-        return list(dict.fromkeys(found))
+        found = self._spelled(title)
+        hits = {hit for start in range(len(found)) for hit in self._starting(found, start)}
+        return [self.tags[number - 1] for _, number in sorted(hits, reverse=True)]
+
+    def _learn_to_find(self) -> None:
+        self._phrases: dict[str, tuple[int, int]] = {}  # words of a tag → how many, its id
+        self._begun: set[str] = set()  # the beginnings of phrases
+        self._apart: dict[str, list[str]] = {}  # "kingglory" → king, glory
+        for number, tag in enumerate(self.tags, start=1):
+            parts = words(tag)
+            if not parts or (len(parts) == 1 and parts[0] != tag):
+                continue  # "c++" is not what a title with a "c" is about
+            self._phrases.setdefault(" ".join(parts), (len(parts), number))
+            self._begun.update(" ".join(parts[:n]) for n in range(1, len(parts)))
+            if len(parts) > 1 and len(run := "".join(parts)) >= SHORTEST_RUN:
+                self._apart.setdefault(run, parts)
+        self._longest = max((length for length, _ in self._phrases.values()), default=0)
+
+    def _spelled(self, title: str) -> list[str]:
+        """The words of a title, those run together apart, unless they are a tag as they stand."""
+        known, apart = self._phrases, self._apart
+        return [
+            part
+            for word in words(title)
+            for part in ([word] if word in known else apart.get(word, [word]))
+        ]
+
+    def _starting(self, title: Sequence[str], start: int) -> Iterator[tuple[int, int]]:
+        """The tags that begin with the word at `start`: number of words, id."""
+        phrase = ""
+        for word in title[start : start + self._longest]:
+            phrase = f"{phrase} {word}" if phrase else word
+            if hit := self._phrases.get(phrase):
+                yield hit
+            if phrase not in self._begun:
+                return
 
     def encode(self) -> bytes:
         """The bytes of `tags.txt`: UTF-8, one tag a line."""

@@ -58,14 +58,60 @@ def test_a_damaged_file_is_refused(data: bytes) -> None:
         Vocabulary.decode(data)
 
 
-def test_a_title_gives_its_longest_known_tags_in_reading_order() -> None:
+def test_a_title_gives_every_known_tag_in_it_the_most_telling_first() -> None:
+    """More words first, then later lines of the file, which are the rarer tags."""
     vocabulary = Vocabulary(["food", "night", "night market", "street food", "k-pop", "夜市"])
     assert vocabulary.find("K-Pop at the Night Market: street FOOD, food!") == [
         "k-pop",
-        "night market",
         "street food",
+        "night market",
+        "night",
         "food",
     ]
     assert vocabulary.find("夜市 2026") == ["夜市"]
     assert vocabulary.find("nothing known") == vocabulary.find("") == []
     assert Vocabulary([]).find("night market") == []
+
+
+@pytest.mark.parametrize("title", ["#NightMarket", "night-market", "Night  MARKET", "nightmarket!"])
+def test_a_tag_is_found_however_its_words_are_joined(title: str) -> None:
+    assert Vocabulary(["night market"]).find(title) == ["night market"]
+    assert Vocabulary(["night", "night-market"]).find(title) == ["night-market", "night"]
+
+
+def test_words_are_only_taken_apart_where_that_is_safe() -> None:
+    """A word that is a tag itself stays whole, and so does a short one: "apart" is no "a part"."""
+    vocabulary = Vocabulary(["a part", "night market", "nightmarket"])
+    assert vocabulary.find("apart at the nightmarket") == ["nightmarket"]
+    assert vocabulary.find("a part of the night market") == ["night market", "a part"]
+
+
+def test_a_sign_is_part_of_a_one_word_tag() -> None:
+    """And nothing in a tag of several words: "rock & roll" is found without it too."""
+    vocabulary = Vocabulary(["c++", "!?", "rock & roll"])
+    assert vocabulary.find("C major, !? and rock roll") == ["rock & roll"]
+
+
+WORDS = st.sampled_from(["night", "market", "street", "food", "a"])
+PHRASES = st.lists(WORDS, min_size=1, max_size=4).map(" ".join)
+
+
+@given(st.lists(PHRASES, unique=True, max_size=12), st.lists(WORDS, max_size=12).map(" ".join))
+def test_find_gives_exactly_the_tags_whose_words_stand_side_by_side(
+    tags: list[str], title: str
+) -> None:
+    expected = {tag for tag in tags if f" {tag} " in f" {title} "}
+    assert set(Vocabulary(tags).find(title)) == expected
+
+
+@given(st.lists(PHRASES, unique=True, max_size=12), st.lists(WORDS, max_size=12).map(" ".join))
+def test_fewer_tags_find_the_same_less_those_left_out(tags: list[str], title: str) -> None:
+    """So what a bundle knows is found in serving as it was in training, whatever it lacks."""
+    fewer = tags[::2]
+    assert Vocabulary(fewer).find(title) == [t for t in Vocabulary(tags).find(title) if t in fewer]
+
+
+def test_a_title_in_which_each_word_could_begin_a_long_tag_is_read_to_its_end() -> None:
+    vocabulary = Vocabulary(["a " * 31 + "b"])
+    assert vocabulary.find("a " * 5_000) == []
+    assert vocabulary.find("a " * 5_000 + "b") == ["a " * 31 + "b"]
