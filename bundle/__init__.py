@@ -4,7 +4,7 @@ A bundle is the only thing that passes from the trainer to the service. Whatever
 agree on to the letter lives here, and nothing else does: numpy and pydantic, no runtime.
 """
 
-from bundle.arrays import pad_histories, pad_items
+from bundle.arrays import pad_histories, pad_item_ids, pad_items
 from bundle.errors import (
     BundleCorrupted,
     BundleError,
@@ -12,6 +12,7 @@ from bundle.errors import (
     BundleRefused,
     CoupleError,
 )
+from bundle.items import ItemIds
 from bundle.manifest import Manifest
 from bundle.probe import Probe, Towers, replay
 from bundle.reader import Bundle, open_bundle
@@ -24,6 +25,7 @@ __all__ = [
     "BundleMissing",
     "BundleRefused",
     "CoupleError",
+    "ItemIds",
     "Manifest",
     "Probe",
     "Towers",
@@ -31,6 +33,7 @@ __all__ = [
     "normalise",
     "open_bundle",
     "pad_histories",
+    "pad_item_ids",
     "pad_items",
     "replay",
 ]

@@ -1,7 +1,8 @@
-"""Tag ids → padded arrays. The only place that pads or cuts.
+"""Tag ids and item ids → padded arrays. The only place that pads or cuts.
 
-Shapes: B batch, L items of a history, N tags of an item. Padding is 0, on the right; items stand
-oldest first. The manifest's L and N are maxima: arrays are only as wide as their content.
+Shapes: B batch, L items of a history, N tags of an item, M items of a history by their ids. Padding
+is 0, on the right; items stand oldest first. The manifest's L, N and M are maxima: arrays are only
+as wide as their content.
 """
 
 from collections.abc import Sequence
@@ -32,9 +33,18 @@ def pad(
 
 def pad_items(items: Sequence[Sequence[int]], max_tags: int) -> Ids:
     """Tag ids of B items → int64 [B, ≤ N]; an item keeps its first N tags."""
-    lengths = np.fromiter(map(len, items), dtype=np.int64, count=len(items))
-    flat = np.fromiter(chain.from_iterable(items), dtype=np.int64, count=int(lengths.sum()))
-    return pad(flat, lengths, max_tags, keep="first")
+    return pad(*_flat(items), max_tags, keep="first")
+
+
+def pad_item_ids(histories: Sequence[Sequence[int]], max_history: int) -> Ids:
+    """Item ids of B users' histories, each oldest item first → int64 [B, ≤ M].
+
+    The newest M entries are kept, unknown ones (0) among them: an item needs no known tag to be
+    remembered. An empty history is one 0. A newest entry that is unknown reads like padding, so
+    ages count from the newest known one. Columns are not those of `pad_histories`, which leaves
+    items without a known tag out.
+    """
+    return pad(*_flat(histories), max_history, keep="last")
 
 
 def pad_histories(
@@ -49,3 +59,9 @@ def pad_histories(
     lengths = np.fromiter(map(len, known), dtype=np.int64, count=len(known))
     items = pad_items(list(chain.from_iterable(known)), max_tags)
     return pad(items, lengths, max_items, keep="last")
+
+
+def _flat(rows: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
+    """All values in one line, and the length of each row."""
+    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    return np.fromiter(chain.from_iterable(rows), np.int64, count=int(lengths.sum())), lengths

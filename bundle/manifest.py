@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -15,10 +16,12 @@ USER_TOWER = "user_tower.onnx"
 ITEM_TOWER = "item_tower.onnx"
 PROBE = "probe.npz"
 CARD = "MODEL_CARD.md"
-FILES = (TAGS, USER_TOWER, ITEM_TOWER, PROBE, CARD)
+ITEMS = "items.txt"
+FILES = (TAGS, USER_TOWER, ITEM_TOWER, PROBE, CARD)  # of every bundle: see `files_of`
 
 # Tensors of format 1, by graph: name → element type and axes.
 USER_INPUTS = {"tags": "int64[B,L,N]"}
+ITEM_IDS = {"items": "int64[B,M]"}  # the one optional input of the user tower
 USER_OUTPUTS = {"user": "float32[B,I,D]"}
 ITEM_INPUTS = {"tags": "int64[B,N]"}
 ITEM_OUTPUTS = {"item": "float32[B,D]"}
@@ -47,6 +50,20 @@ class Towers(BaseModel):
     user: Tower = Tower(inputs=USER_INPUTS, outputs=USER_OUTPUTS)
     item: Tower = Tower(inputs=ITEM_INPUTS, outputs=ITEM_OUTPUTS)
 
+    @property
+    def read_items(self) -> bool:
+        """Whether the user tower reads item ids beside tags."""
+        return self.user.inputs.keys() >= ITEM_IDS.keys()
+
+
+BY_TAGS = Towers()
+BY_TAGS_AND_ITEMS = Towers(user=Tower(inputs=USER_INPUTS | ITEM_IDS, outputs=USER_OUTPUTS))
+
+
+def _absent(value: object) -> bool:
+    """A manifest without item ids is written as it was before there were any."""
+    return value == 0
+
 
 class Manifest(BaseModel):
     """Everything the service needs to know before it opens a graph."""
@@ -73,6 +90,16 @@ class Manifest(BaseModel):
     towers: Towers = Towers()
     vocabulary_size: int = Field(ge=1)
     vocabulary_sha256: Sha256
+    max_history: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        exclude_if=_absent,
+        description="M, item ids of a history; 0 when the user tower reads none",
+    )
+    catalogue_size: int = Field(
+        default=0, ge=0, exclude_if=_absent, description="lines of items.txt; 0 without one"
+    )
     data_fingerprint: str = Field(description="of the data the weights were trained on")
     metrics: dict[str, float] = Field(description="offline, as measured before the export")
     parity_error: float = Field(ge=0, description="largest absolute gap between torch and ONNX")
@@ -84,10 +111,20 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def version_of(towers: Towers, files: dict[str, str], norm: float) -> str:
-    """The identity of a model: what it computes, not where or when it was made."""
+def files_of(towers: Towers) -> tuple[str, ...]:
+    """Every file of a bundle but the manifest: `items.txt` stands there only when it is read."""
+    return (*FILES, ITEMS) if towers.read_items else FILES
+
+
+def version_of(towers: Towers, files: Mapping[str, str], norm: float, max_history: int = 0) -> str:
+    """The identity of a model: what it computes, not where or when it was made.
+
+    `files` holds the sha256 of each file by name. The numbering of items and how many of them are
+    read count only where the user tower reads them: other bundles keep the version they had.
+    """
     parts = [files[USER_TOWER], files[ITEM_TOWER], files[TAGS]]
-    return digest("\n".join([*parts, towers.model_dump_json(), repr(norm)]).encode())
+    items = [files[ITEMS], str(max_history)] if towers.read_items else []
+    return digest("\n".join([*parts, towers.model_dump_json(), repr(norm), *items]).encode())
 
 
 def encode(manifest: Manifest) -> bytes:

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,11 @@ TOLERANCE = 1e-4
 class Towers(Protocol):
     """The two graphs of a bundle, runnable."""
 
-    def user(self, tags: Ids) -> Vectors:
-        """Histories [B, L, N] → user vectors [B, I, D]."""
+    def user(self, tags: Ids, items: Ids | None = None) -> Vectors:
+        """Histories [B, L, N] → user vectors [B, I, D].
+
+        `items` [B, M] is for towers that read item ids; without it no item of theirs is known.
+        """
 
     def item(self, tags: Ids) -> Vectors:
         """Items [B, N] → item vectors [B, D]."""
@@ -36,12 +39,13 @@ class Probe:
     user: Vectors  # [B, I, D]
     item_tags: Ids  # [B, N]
     item: Vectors  # [B, D]
+    user_items: Ids | None = None  # [B, M], where the user tower reads item ids; the last id too
 
     def encode(self) -> bytes:
         """The bytes of `probe.npz`, the same for the same arrays (no times in the archive)."""
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in vars(self).items():
+            for name, array in self._arrays().items():
                 member = io.BytesIO()
                 np.save(member, np.ascontiguousarray(array))
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
@@ -51,7 +55,11 @@ class Probe:
     def decode(cls, data: bytes) -> "Probe":
         """Read what `encode` wrote; raise ValueError, KeyError or BadZipFile otherwise."""
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return cls(**{name: archive[name] for name in cls.__dataclass_fields__})
+            names = [n for n in cls.__dataclass_fields__ if n in archive or n != "user_items"]
+            return cls(**{name: archive[name] for name in names})
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: array for name, array in vars(self).items() if array is not None}
 
 
 def replay(probe: Probe, manifest: Manifest, towers: Towers) -> float:
@@ -61,7 +69,8 @@ def replay(probe: Probe, manifest: Manifest, towers: Towers) -> float:
         BundleRefused: a vector is off by more than the tolerance, not finite, of the wrong shape
             or length, or an item without tags is not the zero vector.
     """
-    users, items = towers.user(probe.user_tags), towers.item(probe.item_tags)
+    users = towers.user(probe.user_tags, probe.user_items)
+    items = towers.item(probe.item_tags)
     shape = (len(probe.user_tags), manifest.interests, manifest.dim)
     error = max(
         _compare("user", users, probe.user, shape),

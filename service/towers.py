@@ -6,6 +6,7 @@ The exporter proves its graphs with this very class, so what was verified is wha
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
@@ -47,14 +48,22 @@ class OnnxTowers:
         self._item = _load("item", bundle.item_tower, arena=False)
         _check("user", self._user, manifest.towers.user, sizes)
         _check("item", self._item, manifest.towers.item, sizes)
+        self._read_items = manifest.towers.read_items
 
-    def user(self, tags: Ids) -> Vectors:
-        """Histories [B, L, N] → user vectors [B, I, D]; BundleRefused when the graph fails."""
-        return _run("user", self._user, tags)
+    def user(self, tags: Ids, items: Ids | None = None) -> Vectors:
+        """Histories [B, L, N], and item ids [B, M] where they are read → user vectors [B, I, D].
+
+        Raises:
+            BundleRefused: the graph fails, or reads no item ids and is given some.
+        """
+        if items is None and self._read_items:
+            items = np.zeros((len(tags), 1), dtype=np.int64)
+        given = {} if items is None else {"items": items}
+        return _run("user", self._user, {"tags": tags, **given})
 
     def item(self, tags: Ids) -> Vectors:
         """Items [B, N] → item vectors [B, D]; BundleRefused when the graph fails."""
-        return _run("item", self._item, tags)
+        return _run("item", self._item, {"tags": tags})
 
 
 def _load(name: str, graph: bytes, *, arena: bool) -> ort.InferenceSession:
@@ -71,11 +80,12 @@ def _load(name: str, graph: bytes, *, arena: bool) -> ort.InferenceSession:
         raise BundleRefused(f"the {name} tower does not load: export it again") from error
 
 
-def _run(name: str, session: ort.InferenceSession, tags: Ids) -> Vectors:
+def _run(name: str, session: ort.InferenceSession, inputs: dict[str, Ids]) -> Vectors:
     try:
-        (vectors,) = session.run(None, {"tags": tags})
+        (vectors,) = session.run(None, inputs)
     except _ERRORS as error:
-        raise BundleRefused(f"the {name} tower fails on tags of shape {tags.shape}") from error
+        given = " and ".join(f"{key} of shape {ids.shape}" for key, ids in inputs.items())
+        raise BundleRefused(f"the {name} tower fails on {given}") from error
     return vectors  # type: ignore[no-any-return]  # onnxruntime is untyped
 
 
@@ -99,7 +109,7 @@ def _check_tensors(
 
 
 def _fits(tensor: ort.NodeArg, spec: str, sizes: dict[str, int]) -> bool:
-    """A free axis (B, L, N) must be symbolic; I and D may also be the manifest's number."""
+    """A free axis (B, L, N, M) must be symbolic; I and D may also be the manifest's number."""
     match = _TENSOR.fullmatch(spec)
     if match is None or tensor.type != _TYPES.get(match[1]):
         return False

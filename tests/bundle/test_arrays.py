@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle import pad_histories, pad_items
+from bundle import pad_histories, pad_item_ids, pad_items
 
 ITEMS = st.lists(st.lists(st.integers(1, 99), max_size=6), max_size=8)
 
@@ -23,6 +23,18 @@ def test_an_empty_history_is_one_item_of_zeros() -> None:
 def test_nothing_gives_an_empty_batch() -> None:
     assert pad_histories([], max_items=8, max_tags=15).shape == (0, 1, 1)
     assert pad_items([], max_tags=15).shape == (0, 1)
+    assert pad_item_ids([], max_history=50).shape == (0, 1)
+
+
+def test_the_newest_item_ids_of_a_history_are_kept_and_unknown_ones_stand_as_zero() -> None:
+    """An unknown item takes a place: which entries are kept depends on no bundle's numbering."""
+    padded = pad_item_ids([[7, 8, 0, 9], [], [0, 0], [5]], max_history=3)
+    assert padded.tolist() == [[8, 0, 9], [0, 0, 0], [0, 0, 0], [5, 0, 0]]
+    assert padded.dtype == np.int64
+
+
+def test_an_empty_history_is_one_item_id_of_zero() -> None:
+    assert pad_item_ids([[]], max_history=50).tolist() == [[0]]
 
 
 @given(st.lists(ITEMS, min_size=1, max_size=5), st.integers(1, 5), st.integers(1, 4))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class Altered(folder.MeanTowers):
     def __init__(self, **change: Any) -> None:
         self._change = change
 
-    def user(self, tags: Any) -> Any:
-        return self._change.get("user", lambda x: x)(super().user(tags))
+    def user(self, tags: Any, items: Any = None) -> Any:
+        return self._change.get("user", lambda x: x)(super().user(tags, items))
 
     def item(self, tags: Any) -> Any:
         return self._change.get("item", lambda x: x)(super().item(tags))
@@ -35,6 +36,24 @@ def test_a_probe_survives_its_file_and_has_one_encoding() -> None:
     again = Probe.decode(data)
     assert again.encode() == data
     assert (again.item == folder.probe().item).all()
+
+
+def test_item_ids_of_a_probe_survive_its_file_and_are_replayed(tmp_path: Path) -> None:
+    """Towers that are not given them answer otherwise."""
+    manifest = folder.write_with_items(tmp_path / "bundle")
+    made = folder.probe(folder.HISTORY)
+    again = Probe.decode(made.encode())
+    assert again.user_items is not None
+    assert (again.user_items == folder.HISTORY).all()
+    assert replay(again, manifest, folder.MeanTowers()) == 0.0
+    with pytest.raises(BundleRefused, match="user tower's probe is off by"):
+        replay(replace(again, user_items=np.array([[0], [3]])), manifest, folder.MeanTowers())
+
+
+def test_a_probe_that_lacks_an_array_is_none() -> None:
+    short = replace(folder.probe(), item=None)  # type: ignore[arg-type]  # what is tested
+    with pytest.raises(KeyError, match="item"):
+        Probe.decode(short.encode())
 
 
 @pytest.mark.parametrize(
