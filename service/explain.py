@@ -1,6 +1,7 @@
 """Why an item was recommended: which of its tags lie close to which tags of the user's history.
 
-Judged by the item tower on single tags. It looks at an answer and never changes it.
+Judged by the item tower on single tags. It looks at an answer and never changes it. What a bundle
+remembers of an item by its id alone is no tag, and is not told here.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,13 +1,34 @@
-"""A bundle that answers: towers that replayed their probe, and tags in both directions."""
+"""A bundle that answers: towers that replayed their probe, tags in both directions, item ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bundle import Bundle, Vocabulary, normalise, pad_histories, pad_items, replay
+from bundle import (
+    Bundle,
+    ItemIds,
+    Vocabulary,
+    normalise,
+    pad_histories,
+    pad_item_ids,
+    pad_items,
+    replay,
+)
 from bundle.manifest import Manifest
 from bundle.probe import Towers, Vectors
+from service.event import Watched
 from service.item import Item
 from service.towers import OnnxTowers
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a model knows of a history, oldest item first; false when that is nothing."""
+
+    tags: list[list[int]]  # tag ids of the items with a known tag
+    items: list[int]  # of the newest M items each id, 0 for an unknown one; none where M is 0
+
+    def __bool__(self) -> bool:
+        return bool(self.tags) or any(self.items)
 
 
 @dataclass(frozen=True)
@@ -17,13 +38,14 @@ class Model:
     manifest: Manifest
     vocabulary: Vocabulary
     towers: Towers
+    item_ids: ItemIds = field(default_factory=ItemIds)
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Model":
         """Load the towers and replay the probe; raise BundleRefused when either fails."""
         towers = OnnxTowers(bundle)
         replay(bundle.probe, bundle.manifest, towers)
-        return cls(bundle.manifest, bundle.vocabulary, towers)
+        return cls(bundle.manifest, bundle.vocabulary, towers, bundle.item_ids)
 
     def tags(self, tags: Sequence[str], title: str | None) -> list[str]:
         """The given tags; those found in the title when none are given."""
@@ -48,8 +70,18 @@ class Model:
         """Tag ids of B items → [B, D]."""
         return self.towers.item(pad_items(items, self.manifest.max_tags))
 
-    def embed_user(self, history: Sequence[Sequence[int]]) -> Vectors:
-        """Tag ids of a history, oldest item first → [1, I, D]."""
-        return self.towers.user(
-            pad_histories([history], self.manifest.max_items, self.manifest.max_tags)
+    def known(self, history: Sequence[Watched]) -> Known:
+        """A history, oldest item first, as this model's numbers."""
+        newest = history[-self.manifest.max_history :] if self.manifest.max_history else ()
+        return Known(
+            tags=[ids for item in history if (ids := self.ids(item.tags, item.title))],
+            items=self.item_ids.ids([item.item_id for item in newest]),
         )
+
+    def embed_user(self, known: Known) -> Vectors:
+        """One user's history → [1, I, D]."""
+        limits = self.manifest
+        tags = pad_histories([known.tags], limits.max_items, limits.max_tags)
+        if not limits.max_history:
+            return self.towers.user(tags)
+        return self.towers.user(tags, pad_item_ids([known.items], limits.max_history))

@@ -1,4 +1,4 @@
-"""One recommendation: history → tags → user tower → search → answer. It always comes back."""
+"""One recommendation: history → user tower → search → answer. It always comes back."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -53,12 +53,12 @@ class Recommender:
         await self._wait_for(ask.after)
         past = await self._past(ask)
         history = _history(ask, past)
-        tags = [ids for item in history if (ids := self.model.ids(item.tags, item.title))]
-        user = self.model.embed_user(tags)
+        known = self.model.known(history)
+        user = self.model.embed_user(known)
         found = self.replica.search(user, ask.k, _exclude(ask, past), ask.filters)
         reasons = {
             "no_history": not history and past is not None,
-            "unknown_tags": bool(history) and not tags,
+            "unknown_tags": bool(history) and not known,
             "redis_unavailable": past is None,
             "stale_index": self._behind(ask.after),
             "short": len(found) < ask.k,

@@ -28,8 +28,8 @@ class Broken:
         self._towers = model.towers
         self._cats, self._dogs = model.vocabulary.ids(["cats", "dogs"])
 
-    def user(self, tags: Ids) -> Vectors:
-        return self._towers.user(tags)
+    def user(self, tags: Ids, items: Ids | None = None) -> Vectors:
+        return self._towers.user(tags, items)
 
     def item(self, tags: Ids) -> Vectors:
         vectors = self._towers.item(tags)

@@ -1,5 +1,6 @@
 """A bundle small enough to reason about: a vector is the sum of its tags', at length one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def graph(
     """tags → Gather → sum over `sums` → + bias → length one (zero stays zero)."""
     push = np.full(DIM, bias, dtype=np.float32)
     constants: dict[str, np.ndarray[Any, Any]] = {
-        "table": _table(),
+        "table": table(),
         "axes": np.array(sums, dtype=np.int64),
         "last": np.array([-1], dtype=np.int64),
         "push": push,
@@ -60,19 +61,20 @@ def item_tower() -> bytes:
     return graph("B,N", (1,), "item", ["B", DIM], bias=0.0)
 
 
-def _table() -> Vectors:
-    table = np.zeros((len(TAGS) + 1, DIM), dtype=np.float32)
-    table[1:] = np.eye(DIM, dtype=np.float32)[: len(TAGS)]
-    table[1:, 0] += 0.1  # no two tags are wholly unrelated
-    return table
+def table() -> Vectors:
+    """[1 + tags, D]; row 0 is padding's."""
+    rows = np.zeros((len(TAGS) + 1, DIM), dtype=np.float32)
+    rows[1:] = np.eye(DIM, dtype=np.float32)[: len(TAGS)]
+    rows[1:, 0] += 0.1  # no two tags are wholly unrelated
+    return rows
 
 
 def probe() -> Probe:
     """What the graphs must give, computed by numpy."""
     users: Ids = pad_histories([[], [[1, 2], [5]]], 5, 4)
     items: Ids = pad_items([[], [1, 3]], 4)
-    user = _table()[users].sum(axis=(1, 2)) + np.float32(0.01)
-    item = _table()[items].sum(axis=1)
+    user = table()[users].sum(axis=(1, 2)) + np.float32(0.01)
+    item = table()[items].sum(axis=1)
     length = np.maximum(np.linalg.norm(item, axis=1, keepdims=True), 1e-12)
     unit = user / np.linalg.norm(user, axis=1, keepdims=True)
     return Probe(users, unit[:, None].astype(np.float32), items, (item / length).astype(np.float32))
@@ -80,26 +82,39 @@ def probe() -> Probe:
 
 def write_bundle(folder: Path, **replace: bytes) -> Path:
     """Write the bundle into `folder`; `user` and `item` replace a graph by other bytes."""
-    vocabulary = Vocabulary(TAGS)
     files = {
-        manifest.TAGS: vocabulary.encode(),
         manifest.USER_TOWER: replace.get("user", user_tower()),
         manifest.ITEM_TOWER: replace.get("item", item_tower()),
         manifest.PROBE: probe().encode(),
-        manifest.CARD: b"# tiny\n",
     }
+    return write(folder, files, manifest.BY_TAGS)
+
+
+def write(
+    folder: Path,
+    given: Mapping[str, bytes],
+    towers: manifest.Towers,
+    max_history: int = 0,
+    catalogue_size: int = 0,
+) -> Path:
+    """Write graphs, probe and whatever else is given as a bundle of these tags."""
+    vocabulary = Vocabulary(TAGS)
+    files = {manifest.TAGS: vocabulary.encode(), manifest.CARD: b"# tiny\n", **given}
     digests = {name: manifest.digest(data) for name, data in files.items()}
     made = Manifest(
         model="tiny",
-        version=manifest.version_of(manifest.Towers(), digests, 1.0),
+        version=manifest.version_of(towers, digests, 1.0, max_history),
         dim=DIM,
         max_items=5,
         max_tags=4,
         interests=1,
         norm=1.0,
         target_domains=("micro-video", "live"),
+        towers=towers,
         vocabulary_size=len(vocabulary),
         vocabulary_sha256=digests[manifest.TAGS],
+        max_history=max_history,
+        catalogue_size=catalogue_size,
         data_fingerprint="none",
         metrics={},
         parity_error=0.0,
