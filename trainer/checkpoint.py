@@ -1,35 +1,48 @@
 """A checkpoint is a folder that describes itself: no pickle, and loading checks what it reads.
 
 `config.json`, `tags.txt`, `checkpoint.json` (what it was trained on and with), and when training
-has ended `weights.safetensors` and `metrics.json`; until then `state.safetensors` to resume from.
+has ended `weights.safetensors`, `items.txt` (items known by id, if any), `metrics.json`,
+`ranks.npz` (of the truth, for every judged user), `split.parquet` and `curve.json` (loss by step);
+until then `state.safetensors` to resume from.
 """
 
 import hashlib
+import io
+import json
 import os
 import re
+import zipfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from bundle import Vocabulary
-from trainer.config import Config
+from bundle import ItemIds, Vocabulary
+from trainer.config import Config, ModelName
 from trainer.errors import CheckpointError, first_fault
-from trainer.network import Couple
+from trainer.factors import Factors
+from trainer.towers import NETWORKS, TwoTowers
 
 CONFIG = "config.json"
 ABOUT = "checkpoint.json"
 TAGS = "tags.txt"
 WEIGHTS = "weights.safetensors"
 METRICS = "metrics.json"
+ITEMS = "items.txt"
+RANKS = "ranks.npz"
+SPLIT = "split.parquet"
+CURVE = "curve.json"
 STATE = "state.safetensors"
-FILES = (TAGS, CONFIG, WEIGHTS, METRICS, STATE, ABOUT)
+DONE = (WEIGHTS, ITEMS, METRICS, RANKS, CURVE)  # what `finish` writes
+FILES = (TAGS, CONFIG, SPLIT, *DONE, STATE, ABOUT)
 STRAY = re.compile(rf"\.({'|'.join(map(re.escape, FILES))})\.\d+")  # what a kill leaves of `write`
 
 Metrics = dict[str, dict[str, dict[str, float]]]  # model → all | warm | cold → metric → value
@@ -44,7 +57,7 @@ class About(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[1] = 1
-    model: Literal["couple"] = "couple"
+    model: ModelName
     dataset: str
     data_notes: str
     domains: tuple[str, ...]
@@ -52,7 +65,8 @@ class About(BaseModel):
     data_fingerprint: str
     split_fingerprint: str
     tags_sha256: str
-    weights_sha256: str | None = None  # None until training has ended, like the next two
+    weights_sha256: str | None = None  # None until training has ended, like the next three
+    items_sha256: str | None = None
     config_sha256: str | None = None
     metrics_sha256: str | None = None
     versions: dict[str, str]
@@ -66,8 +80,34 @@ class Checkpoint:
     about: About
     config: Config
     vocabulary: Vocabulary
-    network: Couple
+    item_ids: ItemIds  # the items that the factors know; empty without them
+    tensors: dict[str, Tensor]  # all there is of a model without a network
     metrics: Metrics
+
+    @property
+    def network(self) -> TwoTowers:
+        """The trained towers; raise CheckpointError when the model has none."""
+        if self.config.model not in NETWORKS:
+            raise CheckpointError(f"{self.path} holds {self.config.model}, which is no network")
+        network = TwoTowers(len(self.vocabulary), len(self.about.domains), self.config)
+        if len(self.item_ids):
+            network.factors = Factors(len(self.item_ids), self.config)
+        try:
+            network.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            raise CheckpointError(f"{self.path / WEIGHTS} does not fit {CONFIG}") from error
+        return network.eval()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training ends with."""
+
+    tensors: dict[str, Tensor]
+    item_ids: ItemIds
+    metrics: Metrics
+    ranks: dict[str, NDArray[Any]]
+    curve: list[dict[str, float]]
 
 
 def library_versions() -> dict[str, str]:
@@ -84,20 +124,22 @@ def open_checkpoint(path: Path) -> Checkpoint:
     about, config = read_about(path)
     if about.weights_sha256 is None:
         raise CheckpointError(f"{path} is not finished: run `couple train` again to resume it")
-    tags, weights = _file(path / TAGS), _file(path / WEIGHTS)
+    tags, weights, items = (_file(path / name) for name in (TAGS, WEIGHTS, ITEMS))
     _check(path / TAGS, tags, about.tags_sha256)
     _check(path / WEIGHTS, weights, about.weights_sha256)
+    if about.items_sha256 is not None:
+        _check(path / ITEMS, items, about.items_sha256)
     metrics = _metrics(path, about)
     try:
         vocabulary = Vocabulary.decode(tags)
-    except ValueError as error:
-        raise CheckpointError(f"{path / TAGS}: {error}") from error
-    network = Couple(len(vocabulary), len(about.domains), config)
-    try:
-        network.load_state_dict(load_tensors(weights))
-    except (RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path / WEIGHTS} does not fit {CONFIG}") from error
-    return Checkpoint(path, about, config, vocabulary, network.eval(), metrics)
+        item_ids = ItemIds.decode(items) if items else ItemIds()
+        tensors = load_tensors(weights)
+    except (ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    found = Checkpoint(path, about, config, vocabulary, item_ids, tensors, metrics)
+    if config.model in NETWORKS:
+        _ = found.network  # fits its own settings, or says so now
+    return found
 
 
 def read_about(path: Path) -> tuple[About, Config]:
@@ -164,23 +206,44 @@ def _foreign(path: Path) -> str | None:
     return next((n for n in names if n not in ours and not STRAY.fullmatch(n)), None)
 
 
-def finish(path: Path, about: About, network: Couple, metrics: Metrics) -> None:
-    """Write weights and metrics, then say so, and drop the state.
+def finish(path: Path, about: About, result: Result) -> None:
+    """Write weights and what was measured, then say so, and drop the state.
 
     A kill in between leaves a run to resume.
     """
-    weights = save_tensors({name: t.contiguous() for name, t in network.state_dict().items()})
-    measured = TypeAdapter(Metrics).dump_json(metrics, indent=2) + b"\n"
-    write(path / WEIGHTS, weights)
-    write(path / METRICS, measured)
+    data = {
+        WEIGHTS: save_tensors({name: t.contiguous() for name, t in result.tensors.items()}),
+        ITEMS: result.item_ids.encode(),
+        METRICS: TypeAdapter(Metrics).dump_json(result.metrics, indent=2) + b"\n",
+        RANKS: _archive(result.ranks),
+        CURVE: json.dumps(result.curve).encode() + b"\n",
+    }
+    for name in DONE:
+        write(path / name, data[name])
     digests = {
-        "weights_sha256": _sha256(weights),
+        "weights_sha256": _sha256(data[WEIGHTS]),
+        "items_sha256": _sha256(data[ITEMS]),
         "config_sha256": _sha256(_file(path / CONFIG)),
-        "metrics_sha256": _sha256(measured),
+        "metrics_sha256": _sha256(data[METRICS]),
     }
     done = about.model_copy(update=digests)
     write(path / ABOUT, (done.model_dump_json(indent=2) + "\n").encode())
     tidy(path)
+
+
+def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
+    out = io.BytesIO()
+    np.savez_compressed(out, allow_pickle=False, **arrays)
+    return out.getvalue()
+
+
+def read_ranks(path: Path) -> dict[str, NDArray[Any]]:
+    """What `finish` kept of every judged user; raise CheckpointError if it is not there."""
+    try:
+        with np.load(io.BytesIO(_file(path / RANKS)), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path / RANKS} is damaged: train again with --restart") from error
 
 
 def tidy(path: Path) -> None:

@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from trainer.errors import ConfigError
 
+ModelName = Literal[
+    "couple", "dssm", "deepconn", "youtube", "ican", "sasrec", "comirec",
+    "tfidf", "popularity", "icf", "icf-mf",
+]  # fmt: skip
+
 
 class Config(BaseModel):
     """One run, flat and frozen."""
@@ -19,6 +24,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     recipe: Literal["default", "paper"] = "default"
+    model: ModelName = "couple"
     seed: int = Field(0, ge=0, lt=2**32)  # weights, batches, dropout
 
     # What is learned from and what is held out.
@@ -33,6 +39,9 @@ class Config(BaseModel):
     # The network (paper §3.2, A.1.2).
     dim: int = Field(64, ge=2, le=4096)  # A.1.2; 128 gave nothing
     heads: int = Field(4, ge=1)  # A.1.2
+    interests: int = Field(4, ge=1, le=64)  # I: user vectors of ComiRec, as in its paper
+    content: bool = True  # COUPLE's content preference (Eq. 5); off for Table 5
+    group: bool = True  # … and its memory tree (Eq. 6-8)
     dropout: float = Field(0.2, ge=0, lt=1)  # A.1.2
     positions: bool = True  # SASRec's position vectors, counted from the newest item
     aggregate: Literal["positions", "heads"] = "positions"  # what m counts in Eq. (2); they tie
@@ -46,6 +55,14 @@ class Config(BaseModel):
     unit_parts: bool = True  # history, content, group of length 1 before Eq. (11): else one rules
     residual: bool = True  # the user starts from the mean of their items: +.025 HR@10
     gate: float = Field(0.3, gt=0)  # how loud the network starts beside that mean; it is learned
+
+    # The second block: co-occurrence factors, carried to new items by the network (factors.py).
+    factors: int = Field(127, ge=0, le=2048)  # F; 0 leaves the network alone; 191 gave +.002
+    sharpness: float = Field(40.0, gt=0)  # of the attention over known items; 20-40 are level
+    recency: float = Field(0.95, gt=0, le=1)  # weight of an item against the next newer one
+    loudness: float = Field(2.0, gt=0)  # of this block's scores against the network's
+    max_history: int = Field(50, ge=1, le=1024)  # M: items of a history read by id
+    max_known: int = Field(50_000, ge=2)  # W, most frequent first: bounds the item tower
 
     # Domains: vectors in training only, as the paper has it; dropping them closes the gap.
     domain_vectors: bool = True
@@ -91,6 +108,7 @@ class Config(BaseModel):
     # The run itself.
     save_every_s: float = Field(20.0, ge=0)  # seconds of work that a kill may cost
     threads: int = Field(2, ge=1)
+    patience: int = Field(0, ge=0)  # epochs without a better validation before stopping; 0: never
 
     @model_validator(mode="after")
     def _shapes(self) -> Self:
@@ -129,6 +147,7 @@ PAPER: dict[str, Any] = {
     "renormalise": False,
     "unit_parts": False,
     "residual": False,
+    "factors": 0,
     "domain_dropout": 0.0,
     "shuffled": 0.0,
     "empty": 0.0,

@@ -7,17 +7,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from bundle import Vocabulary, pad_histories, pad_items
+from bundle import Vocabulary
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import Dataset, Numbers, read
 from trainer.errors import CheckpointError
 from trainer.metrics import Scores, allowed, negatives, rank, summarise
-from trainer.network import Couple
+from trainer.scorer import TowersScorer
 from trainer.split import Split, split
 from trainer.tfidf import TfIdf
 
@@ -26,6 +26,13 @@ Scorer = Callable[[Sequence[Numbers], Numbers], Scores]
 Metrics = dict[str, dict[str, float]]  # all | warm | cold → metric → value
 Report = dict[str, Metrics]  # couple | tfidf | chance → metrics
 CHUNK = 512
+
+
+class Ranks(NamedTuple):
+    """Rank of the truth from 0, one number a judged user."""
+
+    sampled: Numbers  # among the sampled negatives
+    full: Numbers  # among all cold items
 
 
 @dataclass(frozen=True)
@@ -44,18 +51,28 @@ class Trial:
 
 def trial(dataset: Dataset, config: Config) -> Trial:
     """Hold out, and draw the negatives; the same for every model of the same configuration."""
-    held = split(dataset, config)
-    drawn = negatives(held, config.split_seed)
-    return Trial(dataset, held, tuple(held.pool[n] for n in drawn))
+    return trial_of(dataset, split(dataset, config), config.split_seed)
+
+
+def trial_of(dataset: Dataset, held: Split, seed: int) -> Trial:
+    """Draw the negatives of a split."""
+    return Trial(dataset, held, tuple(held.pool[n] for n in negatives(held, seed)))
 
 
 def judge(trial: Trial, scorer: Scorer) -> Metrics:
     """Metrics of one scorer over all judged users, and over warm and cold ones apart."""
-    sampled, full = _ranks(trial, scorer)
+    return metrics_of(trial, ranks_of(trial, scorer))
+
+
+def metrics_of(trial: Trial, ranks: Ranks) -> Metrics:
+    """Metrics by kind of user; a kind without users is left out."""
     cold = np.array([case.cold for case in trial.split.cases], dtype=np.bool_)
     groups = {"all": np.ones_like(cold), "warm": ~cold, "cold": cold}
     return {
-        name: {"users": float(group.sum()), **summarise(sampled[group], full[group])}
+        name: {
+            "users": float(group.sum()),
+            **summarise(ranks.sampled[group], ranks.full[group]),
+        }
         for name, group in groups.items()
         if group.any()
     }
@@ -66,7 +83,8 @@ def chance(histories: Sequence[Numbers], candidates: Numbers) -> Scores:
     return np.zeros((len(histories), len(candidates)), dtype=np.float32)
 
 
-def _ranks(trial: Trial, scorer: Scorer) -> tuple[Numbers, Numbers]:
+def ranks_of(trial: Trial, scorer: Scorer) -> Ranks:
+    """The truth's rank for every judged user, ties broken at random."""
     rng = np.random.default_rng(0)
     cases, pool = trial.split.cases, trial.split.pool
     others = allowed(trial.split)
@@ -80,24 +98,7 @@ def _ranks(trial: Trial, scorer: Scorer) -> tuple[Numbers, Numbers]:
             drawn = np.searchsorted(pool, trial.negatives[number])
             sampled.append(rank(truth, row[drawn], rng))
             full.append(rank(truth, row[others[number]], rng))
-    return np.array(sampled), np.array(full)
-
-
-def couple_scorer(
-    network: Couple, vocabulary: Vocabulary, dataset: Dataset, config: Config
-) -> Scorer:
-    """COUPLE through its torch towers, on exactly the arrays the service would make."""
-    ids = [vocabulary.ids(tags) for tags in dataset.tags]
-
-    def score(histories: Sequence[Numbers], candidates: Numbers) -> Scores:
-        rows = [[ids[i] for i in history] for history in histories]
-        users = pad_histories(rows, config.max_items, config.max_tags)
-        items = pad_items([ids[i] for i in candidates], config.max_tags)
-        with torch.inference_mode():
-            found = network.user(torch.from_numpy(users)) @ network.item(torch.from_numpy(items)).T
-        return found.numpy()
-
-    return score
+    return Ranks(np.array(sampled), np.array(full))
 
 
 def tfidf_scorer(dataset: Dataset, vocabulary: Vocabulary, config: Config) -> Scorer:
@@ -108,16 +109,23 @@ def tfidf_scorer(dataset: Dataset, vocabulary: Vocabulary, config: Config) -> Sc
     )
 
 
-def compare(trial: Trial, network: Couple, vocabulary: Vocabulary, config: Config) -> Report:
-    """Metrics of COUPLE, the TF-IDF profile and chance; empty if nothing was held out."""
+def compare(
+    trial: Trial, scorer: Scorer, vocabulary: Vocabulary, config: Config
+) -> tuple[Report, dict[str, Numbers]]:
+    """Metrics of a model, the TF-IDF profile and chance; the ranks of the model itself.
+
+    Both are empty if nothing was held out.
+    """
     if not trial.split.cases:
-        return {}
+        return {}, {}
     scorers = {
-        "couple": couple_scorer(network, vocabulary, trial.dataset, config),
+        config.model: scorer,
         "tfidf": tfidf_scorer(trial.dataset, vocabulary, config),
         "chance": chance,
     }
-    return {name: judge(trial, scorer) for name, scorer in scorers.items()}
+    ranks = {name: ranks_of(trial, other) for name, other in scorers.items()}
+    report = {name: metrics_of(trial, found) for name, found in ranks.items()}
+    return report, ranks[config.model]._asdict()
 
 
 def evaluate(checkpoint: Path, data: Path) -> tuple[Report, Trial]:
@@ -132,4 +140,5 @@ def evaluate(checkpoint: Path, data: Path) -> tuple[Report, Trial]:
         raise CheckpointError(f"{checkpoint} was trained on other data than {data} holds now")
     if held.split.fingerprint != found.about.split_fingerprint:
         raise CheckpointError(f"{checkpoint} was trained on what would be judged: another split")
-    return compare(held, found.network, found.vocabulary, found.config), held
+    scorer = TowersScorer(found.network, found.vocabulary, found.item_ids, held.dataset)
+    return compare(held, scorer, found.vocabulary, found.config)[0], held

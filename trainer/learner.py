@@ -5,6 +5,7 @@ weights as one that was not. B batch, L items, N tags, V items, Q domains.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,14 +16,18 @@ from bundle import Vocabulary, pad_items
 from trainer.config import Config
 from trainer.data import Dataset, Numbers
 from trainer.errors import CheckpointError
-from trainer.examples import Batch, Examples
-from trainer.network import Candidates, Couple, NegativeQueue, contrastive_loss
+from trainer.examples import Examples
+from trainer.network import Candidates, NegativeQueue, contrastive_loss
+from trainer.optimiser import Gather, RowAdam
 from trainer.ppmi import mixed_vectors, tag_vectors
 from trainer.split import Split
+from trainer.towers import TwoTowers
+
+TABLE = "tags.weight"  # the one parameter that is updated row by row
 
 
 class Learner:
-    """Network, optimiser and data of a run."""
+    """Network, optimisers and data of a run."""
 
     def __init__(
         self, dataset: Dataset, split: Split, vocabulary: Vocabulary, config: Config
@@ -35,7 +40,7 @@ class Learner:
         # positives: their vector is zero.
         known = split.train.only(np.array([bool(i) for i in ids]))
         self.examples = Examples(known, dataset.is_target, config)
-        self.network = Couple(len(vocabulary), len(dataset.domains), config)
+        self.network = TwoTowers(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
             found = _start(split, ids, len(vocabulary), config)
             with torch.no_grad():
@@ -45,47 +50,60 @@ class Learner:
         self._tags = torch.from_numpy(np.pad(pad_items(ids, config.max_tags), ((0, 1), (0, 0))))
         self._domains = torch.from_numpy(np.append(dataset.item_domains, len(dataset.domains)))
         self._log_q = _log_q(split.train.counts(len(ids)), config)
-        self._srip_seed = torch.randn(max(config.dim, *config.tree))
-        self._adam = torch.optim.Adam(self.network.parameters(), lr=config.lr)
+        self._dense = {n: p for n, p in self.network.named_parameters() if n != TABLE}
+        self._adam = torch.optim.Adam(self._dense.values(), lr=config.lr)
+        self._rows = RowAdam(self.network.tags.weight.data)
+        self._gather = Gather(len(vocabulary) + 1)
 
     def step(self, number: int) -> float:
         """Take step `number`, counted from 0, and return its loss."""
         self.network.train()
         torch.manual_seed(_step_seed(self.config.seed, number))
         batch = self.examples.batch(number)
-        loss = self._loss(batch, number)
-        for group in self._adam.param_groups:
-            group["lr"] = learning_rate(self.config, number, self.examples.steps)
+        history, ids = torch.from_numpy(batch.history), torch.from_numpy(batch.positive)
+        again = self.queue.ids if self.config.negatives == "reencoded" else ids[:0]
+        # Only the rows that the batch touches take part: a step costs the same for any vocabulary.
+        rows, tags = self._gather.all(self._tags[history], self._tags[ids], self._tags[again])
+        table_UD = self.network.tags.weight.detach()[rows].requires_grad_()
+        loss = self._loss(table_UD, tags, history, ids, number)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        rate = learning_rate(self.config, number, self.examples.steps)
+        self._adam.param_groups[0]["lr"] = rate
         self._adam.step()
+        assert table_UD.grad is not None  # noqa: S101  # every batch has a positive
+        self._rows.step(rows, table_UD.grad, rate)
         return loss.item()
 
-    def _loss(self, batch: Batch, number: int) -> Tensor:
+    def _loss(
+        self, table_UD: Tensor, tags: Sequence[Tensor], history: Tensor, ids: Tensor, number: int
+    ) -> Tensor:
         config, network = self.config, self.network
-        history, ids = torch.from_numpy(batch.history), torch.from_numpy(batch.positive)
-        domains = self._seen_domains(history) if config.domain_vectors else None
+        history_BLN, positive_BN, queued_MN = tags
         tau = temperature(config, number, self.examples.steps)
-        users, nodes = network.encode(self._tags[history], domains, tau)
-        positive = Candidates(network.item(self._tags[ids]), ids, self._log_q[ids])
-        negative = self._negatives(positive)
-        found = contrastive_loss(users, positive, negative, config.temperature)
+        domains_BL = self._seen_domains(history)
+        users_BID, penalty = network.encode_users(history_BLN, table_UD, domains_BL, tau)
+        vectors = network.encode_items(positive_BN, table_UD)
+        positive = Candidates(vectors, ids, self._log_q[ids])
+        negative = self._negatives(positive, queued_MN, table_UD)
+        user_BD = nearest_interest(users_BID, vectors)
+        found = contrastive_loss(user_BD, positive, negative, config.temperature)
         if config.negatives != "batch":
-            self.queue.push(positive.vectors, ids)
-        return found + network.penalty(nodes, self._srip_seed)
+            self.queue.push(vectors, ids)
+        return found + penalty
 
     def _seen_domains(self, history: Tensor) -> Tensor:
         """Domains of the history items [B, L]; some users' are hidden, as all are when served."""
         hidden = torch.rand(len(history), 1) < self.config.domain_dropout
         return self._domains[history].masked_fill(hidden, len(self.network.domains))
 
-    def _negatives(self, positive: Candidates) -> Candidates:
+    def _negatives(self, positive: Candidates, queued_MN: Tensor, table_UD: Tensor) -> Candidates:
         if self.config.negatives == "batch":
             return positive
         ids, correction = self.queue.ids, self._log_q[self.queue.ids]
         if self.config.negatives == "queue":
             return Candidates(self.queue.vectors.clone(), ids.clone(), correction)
-        again = Candidates(self.network.item(self._tags[ids]), ids.clone(), correction)
+        again = Candidates(self.network.encode_items(queued_MN, table_UD), ids.clone(), correction)
         # The batch too: a queue alone gives the first step no negatives at all.
         return Candidates(*(torch.cat(pair) for pair in zip(again, positive, strict=True)))
 
@@ -93,7 +111,8 @@ class Learner:
         """All that step number `steps` needs."""
         out = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         out |= {f"queue.{name}": t for name, t in self.queue.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
+        out |= {f"rows.{name}": t for name, t in self._rows.state_dict().items()}
+        for name, parameter in self._dense.items():
             for key, value in self._adam.state.get(parameter, {}).items():
                 out[f"adam.{key}.{name}"] = value
         return out | {"steps": torch.tensor(steps)}
@@ -112,11 +131,23 @@ class Learner:
     def _load(self, state: dict[str, Tensor]) -> int:
         self.network.load_state_dict(_part(state, "network."))
         self.queue.load_state_dict(_part(state, "queue."))
+        self._rows.load_state_dict(_part(state, "rows."))
         moments = {key: _part(state, f"adam.{key}.") for key in ("step", "exp_avg", "exp_avg_sq")}
-        for name, parameter in self.network.named_parameters():
+        for name, parameter in self._dense.items():
             if name in moments["step"]:
                 self._adam.state[parameter] = {k: m[name].clone() for k, m in moments.items()}
         return int(state["steps"])
+
+
+def nearest_interest(users_BID: Tensor, positive_BD: Tensor) -> Tensor:
+    """Of each user's I vectors the one nearest to the positive, which alone is trained: [B, D].
+
+    Hard selection, as in ComiRec (Cen et al., KDD 2020, Eq. 7).
+    """
+    if users_BID.shape[1] == 1:
+        return users_BID[:, 0]
+    best_B = (users_BID.detach() @ positive_BD.detach().unsqueeze(-1)).squeeze(-1).argmax(1)
+    return users_BID[torch.arange(len(users_BID)), best_B]
 
 
 def learning_rate(config: Config, step: int, steps: int) -> float:

@@ -8,7 +8,9 @@ import torch
 from bundle import Vocabulary, pad_histories
 from trainer.config import Config
 from trainer.data import Dataset, Numbers
-from trainer.network import Couple
+from trainer.errors import ConfigError
+from trainer.network import CoupleEncoder
+from trainer.towers import TwoTowers
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class LeafUsage:
 
 
 def leaf_usage(
-    network: Couple,
+    network: TwoTowers,
     vocabulary: Vocabulary,
     dataset: Dataset,
     config: Config,
@@ -30,8 +32,12 @@ def leaf_usage(
     """Usage over histories of item numbers (§3.2.3, dead nodes)."""
     rows = [[vocabulary.ids(dataset.tags[i]) for i in history] for history in histories]
     tags = torch.from_numpy(pad_histories(rows, config.max_items, config.max_tags))
+    encoder = network.encoder
+    if not isinstance(encoder, CoupleEncoder) or encoder.group is None:
+        raise ConfigError(f"{config.model} has no memory tree")
     with torch.inference_mode():
-        _, nodes = network.encode(tags)
+        seen, _ = network.seen(tags, network.tags.weight)
+        _, nodes = encoder.parts(seen)
     counts = torch.bincount(nodes[-1].argmax(1), minlength=config.tree[-1]).double()
     share = counts[counts > 0] / counts.sum()
     perplexity = torch.exp(-(share * share.log()).sum()).item()

@@ -1,8 +1,8 @@
 """The COUPLE network, in the order of the paper (§3.2-3.3, arXiv 2112.03667).
 
 Shapes: B batch, L items of a history (oldest first, padded on the right), N tags of an item,
-T tags of the vocabulary + 1, D dim, H heads, M vectors to aggregate or negatives, K leaves,
-P parents, C children of one parent, Q domains. Tag 0 is padding.
+T rows of a tag table, D dim, H heads, M vectors to aggregate or negatives, K leaves, P parents,
+C children of one parent, I interests. Tag 0 is padding.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainer.config import Config
+from trainer.encoder import Encoded, Seen
 
 FAR = -1e9  # a masked logit; -inf would give NaN where everything is masked
 
@@ -33,21 +34,23 @@ class TagTable(nn.Module):
             real = torch.where(kept.any(-1, keepdim=True), kept, real)
         return real
 
-    def mean(self, tags_BxN: Tensor, real_BxN: Tensor) -> Tensor:
-        """Mean of the tags that count: [..., D]; an item without any is the zero vector."""
-        weight = real_BxN.to(self.weight.dtype)
-        weight = weight / weight.sum(-1, keepdim=True).clamp(min=1.0)
-        return self.total(tags_BxN, weight)  # Eq. (1)
 
-    def total(self, tags_BxN: Tensor, weight_BxN: Tensor) -> Tensor:
-        """Weighted sum of tag embeddings: [..., D]."""
-        if not self.training:
-            vectors_BxND = F.embedding(tags_BxN, self.weight)
-            return (weight_BxN.unsqueeze(-2) @ vectors_BxND).squeeze(-2)
-        # The same sum without the [..., N, D] in between: thrice as fast, but ONNX has no bags.
-        flat, weight = tags_BxN.flatten(0, -2), weight_BxN.flatten(0, -2)
-        bags = F.embedding_bag(flat, self.weight, mode="sum", per_sample_weights=weight)
-        return bags.view(*tags_BxN.shape[:-1], -1)
+def mean_tags(tags_BxN: Tensor, real_BxN: Tensor, table_TD: Tensor) -> Tensor:
+    """Mean of the tags that count: [..., D]; an item without any is the zero vector."""
+    weight = real_BxN.to(table_TD.dtype)
+    weight = weight / weight.sum(-1, keepdim=True).clamp(min=1.0)
+    return sum_tags(tags_BxN, weight, table_TD)  # Eq. (1)
+
+
+def sum_tags(tags_BxN: Tensor, weight_BxN: Tensor, table_TD: Tensor) -> Tensor:
+    """Weighted sum of tag embeddings: [..., D]."""
+    if torch.compiler.is_exporting():
+        vectors_BxND = F.embedding(tags_BxN, table_TD)
+        return (weight_BxN.unsqueeze(-2) @ vectors_BxND).squeeze(-2)
+    # The same sum without the [..., N, D] in between: thrice as fast, but ONNX has no bags.
+    flat, weight = tags_BxN.flatten(0, -2), weight_BxN.flatten(0, -2)
+    bags = F.embedding_bag(flat, table_TD, mode="sum", per_sample_weights=weight)
+    return bags.view(*tags_BxN.shape[:-1], -1)
 
 
 class WeightedAggregation(nn.Module):
@@ -59,7 +62,7 @@ class WeightedAggregation(nn.Module):
 
     def forward(self, vectors_BMD: Tensor, real_BM: Tensor | None = None) -> Tensor:
         """→ [B, D]; vectors that are not real get no weight."""
-        mean_B1D = _mean(vectors_BMD, real_BM).unsqueeze(1)
+        mean_B1D = mean(vectors_BMD, real_BM).unsqueeze(1)
         agree_B1M = mean_B1D @ self.matrix.T @ vectors_BMD.transpose(1, 2)  # d_k of Eq. (4)
         if real_BM is not None:
             agree_B1M = agree_B1M.masked_fill(~real_BM.unsqueeze(1), FAR)
@@ -134,23 +137,23 @@ class FrequencyEncoder(nn.Module):
         self.hidden = nn.Linear(config.dim, config.dim)
         self.register_buffer("frozen", None, persistent=False)
 
-    def freeze(self, table: TagTable) -> None:
+    def freeze(self, table_TD: Tensor) -> None:
         """Keep h_t of Eq. (5) as a table of its own, for weights that change no more."""
-        self.frozen = self._hidden(table).detach()
+        self.frozen = self._hidden(table_TD).detach()
 
-    def _hidden(self, table: TagTable) -> Tensor:
+    def _hidden(self, table_TD: Tensor) -> Tensor:
         """h_t of every tag once, not once for every place it stands: [T, D]."""
-        return torch.tanh(self.hidden(table.weight))
+        return torch.tanh(self.hidden(table_TD))
 
     def forward(
-        self, history_BD: Tensor, table: TagTable, tags_Bx: Tensor, real_Bx: Tensor
+        self, history_BD: Tensor, table_TD: Tensor, tags_Bx: Tensor, real_Bx: Tensor
     ) -> Tensor:
         """x = L · N tags of the whole history → content vectors [B, D]."""
-        hidden_TD = self._hidden(table) if self.frozen is None else self.frozen
+        hidden_TD = self._hidden(table_TD) if self.frozen is None else self.frozen
         hidden_BxD = F.embedding(tags_Bx, hidden_TD)
         logits_Bx = (hidden_BxD @ history_BD.unsqueeze(-1)).squeeze(-1)
         attention_Bx = torch.softmax(logits_Bx.masked_fill(~real_Bx, FAR), dim=-1)
-        return table.total(tags_Bx, attention_Bx)  # Eq. (5)
+        return sum_tags(tags_Bx, attention_Bx, table_TD)  # Eq. (5)
 
 
 class MemoryTree(nn.Module):
@@ -170,12 +173,12 @@ class MemoryTree(nn.Module):
         self.frozen = [nodes.detach() for nodes in self._directions()]
 
     def _directions(self) -> list[Tensor]:
-        return [_unit(nodes) if self.cosine else nodes for nodes in self.layers]
+        return [unit(nodes) if self.cosine else nodes for nodes in self.layers]
 
     def weights(self, history_BD: Tensor) -> list[Tensor]:
         """Node weights of every layer, root left out; each layer sums to 1."""
         parent_B1 = torch.ones_like(history_BD[:, :1])
-        query_BD = self.scale * _unit(history_BD) if self.cosine else history_BD
+        query_BD = self.scale * unit(history_BD) if self.cosine else history_BD
         found = []
         for nodes in self.frozen or self._directions():
             logits = query_BD @ nodes.T
@@ -262,67 +265,58 @@ def contrastive_loss(
     return -torch.log_softmax(logits, dim=1)[:, 0].mean()  # Eq. (12)
 
 
-class Couple(nn.Module):
-    """Both towers and the parts of the loss that live in the network."""
+class CoupleEncoder(nn.Module):
+    """The three preferences and their aggregation: COUPLE's user encoder (Eq. 2-11)."""
 
-    def __init__(self, vocabulary: int, domains: int, config: Config) -> None:
+    interests = 1
+    start: Tensor
+
+    def __init__(self, config: Config, domains: int) -> None:
         super().__init__()
         self.config = config
-        self.tags = TagTable(vocabulary, config)
-        self.domains = nn.Parameter(torch.randn(domains, config.dim) * 0.1 * config.dim**-0.5)
         self.history = HistoryEncoder(config)
-        self.content = FrequencyEncoder(config)
-        self.group = MemoryTree(config)
+        self.content = FrequencyEncoder(config) if config.content else None
+        self.group = MemoryTree(config) if config.group else None
         self.final = WeightedAggregation(config.dim)
-        self.gate = nn.Parameter(torch.tensor(config.gate))
-        self.nobody = nn.Parameter(torch.randn(config.dim) * config.dim**-0.5)
+        fixed = torch.Generator().manual_seed(0)
+        start = torch.randn(max(config.dim, *config.tree), generator=fixed)
+        self.register_buffer("start", start, persistent=False)  # of SRIP's power iteration
 
-    def item(self, tags_BN: Tensor) -> Tensor:
-        """Tag ids [B, N] → item vectors [B, D] of length 1; zeros for an item without tags."""
-        return _unit(self.tags.mean(tags_BN, self.tags.real(tags_BN)))
+    def freeze(self, table_TD: Tensor) -> None:
+        """Work out once what depends on no user, for weights that change no more."""
+        if self.content is not None:
+            self.content.freeze(table_TD)
+        if self.group is not None:
+            self.group.freeze()
 
-    def user(self, tags_BLN: Tensor) -> Tensor:
-        """Tag ids [B, L, N] → user vectors [B, D] of length 1, as served."""
-        return self.encode(tags_BLN)[0]
-
-    def encode(
-        self, tags_BLN: Tensor, domains_BL: Tensor | None = None, tau: float | None = None
-    ) -> tuple[Tensor, list[Tensor]]:
-        """User vectors [B, D] and the tree's node weights, layer by layer.
-
-        `domains_BL` (Q for none) and `tau` are given in training only.
-        """
-        real_BLN = self.tags.real(tags_BLN)
-        items_BLD = self.tags.mean(tags_BLN, real_BLN)
-        known_BL = real_BLN.any(-1)
-        empty_B1 = ~known_BL.any(1, keepdim=True)
-        # An empty history attends to one padding item instead of to nothing (softmax over ∅).
-        first_L = torch.arange(known_BL.shape[1]) == 0
-        real_BL = known_BL | (empty_B1 & first_L)
-        seen_BLD = items_BLD
-        if domains_BL is not None:
-            seen_BLD = items_BLD + F.embedding(domains_BL, F.pad(self.domains, (0, 0, 0, 1)))
-        history_BD = self.history(seen_BLD, real_BL)
-        content_BD = self.content(history_BD, self.tags, tags_BLN.flatten(1), real_BLN.flatten(1))
-        nodes = self.group.weights(history_BD)
-        parts = [history_BD, content_BD, self.group(nodes[-1], tau)]
-        user_BD = self._join(parts, items_BLD, known_BL)
-        return _unit(torch.where(empty_B1, self.nobody, user_BD)), nodes
-
-    def _join(self, parts: Sequence[Tensor], items_BLD: Tensor, real_BL: Tensor) -> Tensor:
-        parts_BMD = torch.stack([*parts], 1)
-        parts_BMD = _unit(parts_BMD) if self.config.unit_parts else parts_BMD
+    def forward(self, seen: Seen) -> Encoded:
+        """Eq. (11), and the penalties of the tree."""
+        parts, nodes = self.parts(seen)
+        parts_BMD = torch.stack(parts, 1)
+        parts_BMD = unit(parts_BMD) if self.config.unit_parts else parts_BMD
         user_BD: Tensor = self.final(parts_BMD)  # Eq. (11)
-        if not self.config.residual:
-            return user_BD
-        return _mean(_unit(items_BLD), real_BL) + self.gate * user_BD
+        return Encoded(user_BD.unsqueeze(1), self._penalty(nodes))
 
-    def penalty(self, nodes: Sequence[Tensor], seed: Tensor) -> Tensor:
-        """SRIP over every layer, and the leaves' distance from even use."""
+    def parts(self, seen: Seen) -> tuple[list[Tensor], list[Tensor]]:
+        """History, content and group vectors [B, D]; the tree's node weights, layer by layer."""
+        history_BD: Tensor = self.history(seen.items_BLD, seen.real_BL)
+        parts, nodes = [history_BD], []
+        if self.content is not None:
+            tags_Bx, real_Bx = seen.tags_BLN.flatten(1), seen.real_BLN.flatten(1)
+            parts.append(self.content(history_BD, seen.table_TD, tags_Bx, real_Bx))
+        if self.group is not None:
+            nodes = self.group.weights(history_BD)
+            parts.append(self.group(nodes[-1], seen.tau))
+        return parts, nodes
+
+    def _penalty(self, nodes: Sequence[Tensor]) -> Tensor:
+        """SRIP over every layer, and the leaves' distance from even use; training only."""
+        total = self.final.matrix.new_zeros(())
+        if self.group is None or not self.training:
+            return total
         config, parents = self.config, (1, *self.config.tree)
-        total = torch.zeros(())
         for layer, count in zip(self.group.layers, parents, strict=False):
-            sigma = srip_penalty(layer, config.srip_over, count, seed, config.srip_rounds)
+            sigma = srip_penalty(layer, config.srip_over, count, self.start, config.srip_rounds)
             total = total + config.srip * sigma
         if config.balance:
             mean = nodes[-1].mean(0)
@@ -330,13 +324,13 @@ class Couple(nn.Module):
         return total
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Tensor) -> Tensor:
     """Vectors of length 1; zero stays zero."""
     length: Tensor = vectors.norm(dim=-1, keepdim=True)
     return vectors / length.clamp(min=1e-12)
 
 
-def _mean(vectors_BMD: Tensor, real_BM: Tensor | None) -> Tensor:
+def mean(vectors_BMD: Tensor, real_BM: Tensor | None) -> Tensor:
     """Mean of the vectors that are real, zero where none is: [B, D]."""
     if real_BM is None:
         return vectors_BMD.mean(1)

@@ -6,28 +6,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
 
-from bundle import Vocabulary
+from bundle import ItemIds, Vocabulary
+from bundle.items import ITEM_ID
 from bundle.manifest import digest
 from trainer import checkpoint as files
 from trainer.checkpoint import About
 from trainer.config import Config
+from trainer.curve import Curve
 from trainer.data import Dataset, read
 from trainer.errors import DataError, TrainerError
 from trainer.evaluation import Report, Trial, compare, trial
-from trainer.learner import Learner
+from trainer.factors import fit_factors, known_items
+from trainer.learner import Learner, learning_rate
+from trainer.scorer import TowersScorer
+from trainer.stopping import Stopping
 
-Show = Callable[[int, float], None]  # steps taken, smoothed loss
+Show = Callable[[int, Curve], None]  # steps taken, the run so far
+PEOPLE = 2000  # users whose scores say how loud the factors must be
 
 
 def train(
-    data: Path, checkpoint: Path, config: Config, *, progress: bool = True, restart: bool = False
+    data: Path,
+    checkpoint: Path,
+    config: Config,
+    *,
+    progress: bool = True,
+    restart: bool = False,
+    logs: Path | None = None,
 ) -> Report:
     """Train into the folder `checkpoint`, or resume or return what is already there.
 
-    → metrics by model (couple, tfidf, chance), user group and name; empty for split=none.
+    `logs` is a folder for TensorBoard.
+    → metrics by model (its own name, tfidf, …, chance), user group and name; empty for split=none.
 
     Raises:
         DataError: the data cannot be learned from.
@@ -37,7 +52,7 @@ def train(
     torch.use_deterministic_algorithms(True)
     held = trial(read(data, config.target_domain), config)
     vocabulary = training_tags(held, config)
-    about = _about(held, vocabulary)
+    about = _about(held, vocabulary, config)
     if restart:
         files.remove(checkpoint)
     if not files.begun(checkpoint):
@@ -46,12 +61,9 @@ def train(
         found = files.open_checkpoint(checkpoint)
         files.tidy(checkpoint)
         return found.metrics
-    learner = Learner(held.dataset, held.split, vocabulary, config)
-    with _bar(learner, progress) as show:
-        _learn(learner, checkpoint, show)
-    report = compare(held, learner.network.eval(), vocabulary, config)
-    files.finish(checkpoint, about, learner.network, report)
-    return report
+    result = _network(held, vocabulary, config, checkpoint, progress=progress, logs=logs)
+    files.finish(checkpoint, about, result)
+    return result.metrics
 
 
 def training_tags(held: Trial, config: Config) -> Vocabulary:
@@ -66,9 +78,10 @@ def training_tags(held: Trial, config: Config) -> Vocabulary:
     return Vocabulary([tag for _, tag in sorted(kept)])
 
 
-def _about(held: Trial, vocabulary: Vocabulary) -> About:
+def _about(held: Trial, vocabulary: Vocabulary, config: Config) -> About:
     dataset: Dataset = held.dataset
     return About(
+        model=config.model,
         dataset=dataset.description.name,
         data_notes=dataset.description.notes,
         domains=dataset.domains,
@@ -80,22 +93,81 @@ def _about(held: Trial, vocabulary: Vocabulary) -> About:
     )
 
 
-def _learn(learner: Learner, checkpoint: Path, show: Show) -> None:
+def _network(
+    held: Trial, vocabulary: Vocabulary, config: Config, checkpoint: Path, *,
+    progress: bool, logs: Path | None,
+) -> files.Result:  # fmt: skip
+    """Train a network, and fit the factors beside it."""
+    stopping = Stopping(held, vocabulary, config)
+    learner = Learner(held.dataset, stopping.split, vocabulary, config)
+    with Curve(learner.examples.batch_size, logs) as curve, _bar(learner, progress) as show:
+        _learn(learner, stopping, checkpoint, curve, show)
+    item_ids = fit(held, learner, vocabulary)
+    scorer = TowersScorer(learner.network, vocabulary, item_ids, held.dataset)
+    report, ranks = compare(held, scorer, vocabulary, config)
+    tensors = learner.network.state_dict()
+    return files.Result(tensors, item_ids, report, ranks, curve.points())
+
+
+def fit(held: Trial, learner: Learner, vocabulary: Vocabulary) -> ItemIds:
+    """Fit the factors of a trained network; → the items they know by id, none without factors."""
+    config, network, dataset = learner.config, learner.network.eval(), held.dataset
+    if not config.factors:
+        return ItemIds()
+    train, scorer = held.split.train, TowersScorer(network, vocabulary, ItemIds(), dataset)
+    sound = [
+        bool(vocabulary.ids(tags)) and bool(ITEM_ID.fullmatch(item_id))
+        for tags, item_id in zip(dataset.tags, dataset.item_ids, strict=True)
+    ]
+    known = known_items(train, np.array(sound), config.max_known)
+    lengths = np.diff(train.starts)
+    several = np.random.default_rng(config.seed).permutation(np.flatnonzero(lengths > 1))
+    histories = [train[user] for user in several[:PEOPLE]]
+    items = scorer.items(np.arange(len(dataset.item_ids)))
+    users = (histories, scorer.users(histories))
+    network.factors = fit_factors(train, known, items, users, config)
+    return ItemIds(dataset.item_ids[item] for item in known.items)
+
+
+def _learn(
+    learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve, show: Show
+) -> None:
     """Take all steps that are left, saving the state now and then."""
-    state = files.load_state(checkpoint)
-    first = 0 if state is None else learner.load(state)
-    saved, smooth = time.monotonic(), 0.0
-    for step in range(first, learner.examples.steps):
+    first = _resume(learner, stopping, checkpoint, curve)
+    config, examples, saved = learner.config, learner.examples, time.monotonic()
+    for step in range(first, examples.steps):
         loss = learner.step(step)
         if not loss < float("inf"):
             raise TrainerError(f"the loss is {loss} at step {step}: lower lr, then --restart")
-        smooth = loss if step == first else 0.98 * smooth + 0.02 * loss
-        show(step + 1, smooth)
-        if time.monotonic() - saved >= learner.config.save_every_s:
-            files.save_state(checkpoint, learner.state(step + 1))
+        rate = learning_rate(config, step, examples.steps)
+        curve.add(step, loss, rate)
+        show(step + 1, curve)
+        if config.patience and (step + 1) % examples.steps_per_epoch == 0:
+            curve.validated(step + 1, rate, stopping.score(learner.network))
+        if stopping.enough:
+            break
+        if time.monotonic() - saved >= config.save_every_s:
+            files.save_state(checkpoint, _state(learner, stopping, curve, step + 1))
             saved = time.monotonic()
+    stopping.restore(learner.network)
     if not all(p.isfinite().all() for p in learner.network.parameters()):
         raise TrainerError("a weight is not finite: lower lr, then --restart")
+
+
+def _state(learner: Learner, stopping: Stopping, curve: Curve, steps: int) -> dict[str, Tensor]:
+    best = {f"best.{name}": tensor for name, tensor in stopping.state().items()}
+    return {**learner.state(steps), **best, "curve": curve.state()}
+
+
+def _resume(learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve) -> int:
+    """Take over what an earlier process left; → the number of steps it took."""
+    state = files.load_state(checkpoint)
+    if state is None:
+        return 0
+    curve.load(state.pop("curve"))
+    best = {name: state.pop(name) for name in list(state) if name.startswith("best.")}
+    stopping.load({name.removeprefix("best."): tensor for name, tensor in best.items()})
+    return learner.load(state)
 
 
 @contextmanager
@@ -104,14 +176,6 @@ def _bar(learner: Learner, visible: bool) -> Iterator[Show]:
     rate = TextColumn("{task.fields[rate]:,.0f} examples/s")
     with Progress(*columns, rate, TimeRemainingColumn(), disable=not visible) as bar:
         task = bar.add_task("training", total=learner.examples.steps, loss=0.0, rate=0.0)
-        began: list[tuple[float, int]] = []
-
-        def show(step: int, loss: float) -> None:
-            now = time.monotonic()
-            if not began:
-                began.append((now, step))
-            taken = (step - began[0][1]) * learner.examples.batch_size
-            rate = taken / max(now - began[0][0], 1e-9)
-            bar.update(task, completed=step, loss=loss, rate=rate)
-
-        yield show
+        yield lambda step, curve: bar.update(
+            task, completed=step, loss=curve.smooth, rate=curve.rate
+        )

@@ -1,0 +1,185 @@
+"""What users did together, carried to items nobody has met: a second block of both towers.
+
+The network learns what tags say of each other; which items the same users chose says more, where
+it is known. A co-occurrence matrix of the training items is factored, and a new item takes over
+the factors of the items whose network vectors are nearest to its own: attention over all items that
+training has seen. It is fitted after training, since learning both jointly loses (MODEL.md).
+Shapes: B batch, M item ids of a history, N tags, D dim, I interests, F factors, W known items,
+V items of the data set.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.linalg import eigsh
+from torch import Tensor, nn
+
+from trainer.config import Config
+from trainer.data import Numbers, Sequences
+from trainer.network import FAR, unit
+
+SMOOTHING = 10.0  # added to counts, so that rare items do not shout
+SAMPLE = 2000  # users and items over which the spread of scores is measured
+CHUNK = 1024
+
+
+class Factors(nn.Module):
+    """Factors of known items, and how a new one gets its own. Row w is line w + 1 of items.txt."""
+
+    anchors: Tensor
+    carried: Tensor
+    chosen: Tensor
+    loud: Tensor
+
+    def __init__(self, known: int, config: Config) -> None:
+        super().__init__()
+        self.sharp, self.recency = config.sharpness, config.recency
+        self.register_buffer("anchors", torch.zeros(known, config.dim))  # unit item vectors
+        self.register_buffer("carried", torch.zeros(known, config.factors))
+        self.register_buffer("chosen", torch.zeros(known + 1, config.factors))  # row 0: unknown
+        self.register_buffer("loud", torch.tensor(1.0))  # of this block beside the network's
+
+    def of_items(self, item_BD: Tensor) -> Tensor:
+        """Unit item vectors → [B, F]: attention over the known items by cosine."""
+        near_BW = torch.softmax(self.sharp * (item_BD @ self.anchors.T), dim=-1)
+        return _damped(near_BW @ self.carried)
+
+    def of_users(self, items_BM: Tensor) -> Tensor:
+        """Item ids, oldest first, 0 unknown → [B, F]: recent items weigh more; zero for none."""
+        real_BM = (items_BM > 0).to(self.chosen.dtype)
+        age_BM = real_BM.sum(1, keepdim=True) - real_BM.cumsum(1)
+        weight_BM = real_BM * torch.exp(age_BM * float(np.log(self.recency)))
+        weight_BM = weight_BM / weight_BM.sum(1, keepdim=True).clamp(min=1e-12)
+        return _damped((weight_BM.unsqueeze(1) @ self.chosen[items_BM]).squeeze(1))
+
+    def join_item(self, item_BD: Tensor) -> Tensor:
+        """Item vectors → [B, D + F + 1] of length 1; zero stays zero.
+
+        Factors differ in length. The last number fills every item up to the same length and meets
+        a zero in the user's vector, so that the order by inner product is untouched
+        (Bachrach et al., RecSys 2014).
+        """
+        factors_BF = self.of_items(item_BD)
+        longest = self.carried.norm(dim=1).max().clamp(min=1e-12)
+        rest_B1 = (longest - (factors_BF**2).sum(1, keepdim=True)).clamp(min=0.0).sqrt()
+        joined = torch.cat([item_BD, factors_BF, rest_B1], dim=1)
+        real_B1 = (item_BD != 0).any(1, keepdim=True).to(joined.dtype)
+        return unit(joined * real_B1)
+
+    def join_user(self, user_BID: Tensor, items_BM: Tensor) -> Tensor:
+        """User vectors → [B, I, D + F + 1] of length 1."""
+        B, I, _ = user_BID.shape  # noqa: E741  # I: interests
+        factors_BIF = (self.loud * self.of_users(items_BM)).unsqueeze(1).expand(B, I, -1)
+        zero_BI1 = torch.zeros_like(user_BID[..., :1])
+        return unit(torch.cat([user_BID, factors_BIF, zero_BI1], dim=2))
+
+
+def _damped(vectors: Tensor) -> Tensor:
+    """Length to the power ½; zero stays zero."""
+    length: Tensor = vectors.norm(dim=-1, keepdim=True)
+    return vectors / length.clamp(min=1e-12).sqrt()
+
+
+@dataclass(frozen=True)
+class Known:
+    """The items a model remembers by id, the most frequent first: item numbers [W]."""
+
+    items: Numbers
+
+    def numbers(self, size: int) -> Numbers:
+        """Line of items.txt of every item, 0 for the unknown, and for number -1: [V + 1]."""
+        found = np.zeros(size + 1, dtype=np.int64)
+        found[self.items] = np.arange(1, len(self.items) + 1)
+        return found
+
+
+def known_items(train: Sequences, sound: NDArray[np.bool_], most: int) -> Known:
+    """At most `most` items of the training data among those that may be known: `sound` is [V]."""
+    counts = train.counts(len(sound)) * sound
+    order = np.argsort(-counts, kind="stable")[:most]
+    return Known(order[counts[order] > 0])
+
+
+def fit_factors(
+    train: Sequences,
+    known: Known,
+    item_VD: Tensor,
+    users: tuple[Sequence[Numbers], Tensor],
+    config: Config,
+) -> Factors:
+    """Factor the co-occurrence of the known items, and make the block as loud as the network.
+
+    `item_VD` are the network's vectors of all items; `users` some histories of item numbers with
+    the network's vectors [B, I, D] of their users.
+    """
+    block = Factors(len(known.items), config)
+    numbers = known.numbers(len(item_VD))
+    vectors, counts = cooccurrence_factors(train, numbers, len(known.items), config.factors)
+    often = torch.from_numpy((counts + SMOOTHING).astype(np.float32)).unsqueeze(1)
+    found = torch.from_numpy(vectors)
+    block.anchors.copy_(item_VD[torch.from_numpy(known.items)])
+    block.carried.copy_(often**0.5 * found)
+    block.chosen[1:] = often**0.2 * found
+    block.loud.fill_(config.loudness * _spread(block, users, numbers))
+    return block
+
+
+def cooccurrence_factors(
+    train: Sequences, numbers: Numbers, known: int, factors: int
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Top eigenvectors times the roots of their values [W, F], and how often each item occurs [W].
+
+    Two items count together 1 / log(2 + length) for every user who has both; the matrix is scaled
+    by (count + 10)^-½ on both sides. Every direction's sign is fixed: its largest number is
+    positive.
+    """
+    rows = np.repeat(np.arange(len(train)), np.diff(train.starts))
+    columns = numbers[train.items] - 1
+    kept = columns >= 0
+    shape = (len(train), known)
+    has = sp.csr_array((np.ones(int(kept.sum())), (rows[kept], columns[kept])), shape=shape)
+    lengths: NDArray[np.float64] = np.asarray(has.sum(axis=1)).ravel()
+    counts: NDArray[np.float64] = np.asarray(has.sum(axis=0)).ravel()
+    scaled = sp.diags_array(np.log(2 + lengths) ** -0.5) @ has
+    scaled = sp.csr_array(scaled @ sp.diags_array((counts + SMOOTHING) ** -0.5))
+    rank = min(factors, known - 1)
+    out = np.zeros((known, factors), dtype=np.float32)
+    if rank >= 1:
+        values, vectors = eigsh(
+            sp.linalg.aslinearoperator(scaled.T) @ sp.linalg.aslinearoperator(scaled),
+            k=rank, v0=np.ones(known),
+        )  # fmt: skip
+        order = np.argsort(-values)
+        vectors = vectors[:, order] * np.sign(_largest(vectors[:, order]))
+        out[:, :rank] = vectors * np.sqrt(np.maximum(values[order], 0.0))
+    return out, counts
+
+
+def _largest(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each column the number that is largest in size."""
+    found: NDArray[np.float64] = np.take_along_axis(
+        vectors, np.abs(vectors).argmax(axis=0)[None], axis=0
+    )[0]
+    return found
+
+
+def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Numbers) -> float:
+    """Standard deviation of the network's scores over that of this block's."""
+    histories, user_BID = users
+    width = max(1, max(map(len, histories), default=1))
+    items = np.full((len(histories), width), len(numbers) - 1)
+    for row, history in zip(items, histories, strict=True):
+        row[: len(history)] = history
+    some = torch.arange(0, len(block.anchors), max(1, len(block.anchors) // SAMPLE))
+    anchors = block.anchors[some]
+    logits = block.sharp * (anchors @ block.anchors.T)
+    # A known item is its own nearest; here it must look for others, as a new one does.
+    logits[torch.arange(len(some)), some] = FAR
+    near = torch.softmax(logits, dim=-1)
+    mine = block.of_users(torch.from_numpy(numbers[items])) @ _damped(near @ block.carried).T
+    theirs = (user_BID @ anchors.T).amax(1)
+    return float(theirs.std() / mine.std().clamp(min=1e-12))
