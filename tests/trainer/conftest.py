@@ -10,7 +10,7 @@ from trainer.train import train
 
 SMALL = (
     "dim=8", "heads=2", "tree=4,16", "leaves=4", "max_tags=6", "batch=64", "epochs=1",
-    "warmup=5", "threads=1", "save_every_s=0",
+    "warmup=5", "threads=1", "save_every_s=0", "factors=7",
 )  # fmt: skip
 
 
