@@ -32,6 +32,7 @@ class Config(BaseModel):
     split: Literal["auto", "paper", "cold", "none"] = "auto"  # auto: the data set's own
     split_seed: int = Field(0, ge=0, lt=2**32)  # apart from `seed`: seeds are compared on one split
     validation: bool = False  # judge users cut out of the training data: for choices, never test
+    source_share: float = Field(1.0, ge=0, le=1)  # of training's source events: Figure 4
     min_tag_count: int = Field(2, ge=1)  # a tag of one training item cannot generalise
     max_items: int = Field(8, ge=1, le=1024)  # l of Table 4; 20 gave nothing at twice the compute
     max_tags: int = Field(15, ge=1, le=64)  # n of Table 4

@@ -7,7 +7,7 @@ with those who had none.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,8 @@ def split(dataset: Dataset, config: Config) -> Split:
     """Hold out what the configuration says; the same answer for the same data and seed.
 
     With `validation`, users and items are held out of the training data a second time, in the same
-    way, so that a choice never sees the test.
+    way, so that a choice never sees the test. What `source_share` leaves out is missing from the
+    training sequences alone: who is judged, and on which history, stays the same.
 
     Raises:
         DataError: nobody is left to judge or nothing to learn from.
@@ -63,6 +64,7 @@ def split(dataset: Dataset, config: Config) -> Split:
     if config.validation:
         seed = config.split_seed + 1
         found = hold_out(found.train, dataset.is_target, kind, seed, VALIDATION_SHARE)
+    found = thin(found, dataset.is_target, config.source_share, config.split_seed)
     if not len(found.train.items):
         raise DataError("the split leaves nothing to learn from: use --split none or more data")
     if kind != "none" and not found.cases:
@@ -94,6 +96,18 @@ def hold_out(
             positive = int(whole[user][last[user]])
             cases.append(Case(user, kept, positive, cold=not is_target[kept].any()))
     return Split(Sequences.of(rows), whole, np.flatnonzero(is_cold), tuple(cases))
+
+
+def thin(held: Split, is_target: Flags, share: float, seed: int) -> Split:
+    """Leave a share of training's source events (§4.5); a smaller share is part of a larger one.
+
+    `is_target` is [V]; histories of judged users stay whole.
+    """
+    train = held.train
+    luck = np.random.default_rng([seed, 3]).random(len(train.items))
+    stays = is_target[train.items] | (luck < share)
+    before = np.concatenate([[0], np.cumsum(stays)])
+    return replace(held, train=Sequences(train.items[stays], before[train.starts]))
 
 
 def _last_targets(whole: Sequences, is_target: Flags) -> Numbers:

@@ -93,6 +93,37 @@ def test_validation_is_cut_out_of_training(data: Path) -> None:
     assert len(choosing.train.items) < len(test.train.items)
 
 
+def test_thinning_takes_source_events_of_training_alone(data: Path) -> None:
+    """Users, histories and truths stay; smaller shares lie in larger ones; 1 is all."""
+    dataset = read(data)
+    whole, half, none = (split(dataset, Config(source_share=share)) for share in (1, 0.5, 0))
+    is_target = dataset.is_target
+    assert split(dataset, Config()).fingerprint == whole.fingerprint
+    for thinned in (half, none):
+        assert all(
+            (a.user, a.positive, a.history.tolist()) == (b.user, b.positive, b.history.tolist())
+            for a, b in zip(thinned.cases, whole.cases, strict=True)
+        )
+        targets = [found.train.items[is_target[found.train.items]] for found in (thinned, whole)]
+        assert targets[0].tolist() == targets[1].tolist()
+    assert is_target[none.train.items].all()
+    sources = [(~is_target[found.train.items]).sum() for found in (half, whole)]
+    assert 0.4 < sources[0] / sources[1] < 0.6
+    quarter = split(dataset, Config(source_share=0.25))
+    for user in range(len(whole.train)):
+        assert set(quarter.train[user]) <= set(half.train[user]) <= set(whole.train[user])
+
+
+def test_thinning_depends_on_the_split_seed_alone(data: Path) -> None:
+    """Every model and seed learns from the same events."""
+    dataset = read(data)
+    first, again, other = (
+        split(dataset, Config(source_share=0.5, seed=seed, split_seed=split_seed))
+        for seed, split_seed in ((0, 0), (1, 0), (0, 1))
+    )
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
 def test_nobody_to_judge_is_an_error(data: Path) -> None:
     """A split without a case measures nothing."""
     dataset = read(data)
