@@ -6,17 +6,14 @@ terms from category, type and brand.
 """
 
 import importlib.util
-import json
 import re
-import shutil
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from trainer.data import DESCRIPTION, INTERACTIONS, ITEMS, Description
+from trainer.data import Description
 from trainer.errors import DataError
+from trainer.sources.folder import Summary, made_aside, write
 
 DOMAINS = {"GROCERY": "grocery", "DRUG GM": "drugstore", "COSMETICS": "drugstore"}
 
@@ -59,44 +56,19 @@ WORD = re.compile(r"[a-z][a-z']+")
 PHRASE = re.compile(r"[/&:(),]| - |-(?=\s)|(?<=\s)-")
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What `prepare` wrote."""
-
-    items: int
-    users: int
-    interactions: int
-
-
 def prepare(out: Path) -> Summary:
     """Write the prepared folder `out`, whole or not at all.
 
     Raises:
         DataError: the package is not installed, or `out` exists and is no data folder.
     """
-    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    # It will be removed whole, so a `dataset.json` beside other things is not enough.
-    ours = DESCRIPTION in names and names <= {DESCRIPTION, ITEMS, INTERACTIONS}
-    if out.exists() and not ours:
-        raise DataError(f"{out} exists and is not a data folder: name another, or remove it")
-    source = _package()
-    purchases = _purchases(source)
-    items = _items(source, purchases)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        made = Path(temporary) / "data"
-        made.mkdir()
-        items.write_parquet(made / ITEMS)
-        purchases.write_parquet(made / INTERACTIONS)
+    with made_aside(out) as made:
+        source = _package()
+        purchases = _purchases(source)
         description = Description(
             name="completejourney", target_domain="drugstore", split="paper", notes=NOTES
         )
-        text = json.dumps(description.model_dump(), indent=2, ensure_ascii=False)
-        (made / DESCRIPTION).write_text(text + "\n")
-        if out.exists():
-            shutil.rmtree(out)
-        made.rename(out)
-    return Summary(len(items), purchases["user_id"].n_unique(), len(purchases))
+        return write(made, _items(source, purchases), purchases.lazy(), description)
 
 
 def _package() -> Path:
@@ -128,7 +100,6 @@ def _purchases(source: Path) -> pl.DataFrame:
         .select(
             user_id=pl.col("household_id").cast(pl.String),
             item_id=pl.col("product_id").cast(pl.String),
-            domain="domain",
             timestamp="timestamp",
         )
         .collect()
