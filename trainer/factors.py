@@ -24,7 +24,7 @@ from trainer.network import FAR, unit
 
 SMOOTHING = 10.0  # added to counts, so that rare items do not shout
 SAMPLE = 2000  # users and items over which the spread of scores is measured
-CHUNK = 1024
+EVEN = 1e-4  # of a score's size: a smaller spread is rounding
 
 
 class Factors(nn.Module):
@@ -151,7 +151,7 @@ def cooccurrence_factors(
     if rank >= 1:
         values, vectors = eigsh(
             sp.linalg.aslinearoperator(scaled.T) @ sp.linalg.aslinearoperator(scaled),
-            k=rank, v0=np.ones(known),
+            k=rank, v0=np.ones(known), rng=0,
         )  # fmt: skip
         order = np.argsort(-values)
         vectors = vectors[:, order] * np.sign(_largest(vectors[:, order]))
@@ -168,9 +168,14 @@ def _largest(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Numbers) -> float:
-    """Standard deviation of the network's scores over that of this block's."""
+    """Standard deviation of the network's scores over that of this block's.
+
+    Zero where this block tells no item from another: too few of them, or nobody with several.
+    """
     histories, user_BID = users
-    width = max(1, max(map(len, histories), default=1))
+    if len(block.anchors) < 2 or not histories:
+        return 0.0
+    width = max(1, *map(len, histories))
     items = np.full((len(histories), width), len(numbers) - 1)
     for row, history in zip(items, histories, strict=True):
         row[: len(history)] = history
@@ -182,4 +187,6 @@ def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Nu
     near = torch.softmax(logits, dim=-1)
     mine = block.of_users(torch.from_numpy(numbers[items])) @ _damped(near @ block.carried).T
     theirs = (user_BID @ anchors.T).amax(1)
-    return float(theirs.std() / mine.std().clamp(min=1e-12))
+    # What lifts all of a user's scores alike orders nothing: items must differ for some user.
+    even = mine.std(dim=1).mean() <= EVEN * mine.abs().mean()
+    return 0.0 if even else float(theirs.std() / mine.std())

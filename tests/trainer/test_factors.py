@@ -1,0 +1,258 @@
+"""Factors say what users chose together, go over to new items, and join the network's vectors.
+
+Shapes: B batch, M item ids, D dim, F factors, I interests, W known items, V items.
+"""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import normalize, pad
+
+from trainer.config import Config
+from trainer.data import Numbers, Sequences
+from trainer.factors import (
+    SMOOTHING,
+    Factors,
+    Known,
+    cooccurrence_factors,
+    fit_factors,
+    known_items,
+)
+
+D, F, W = 8, 5, 12
+
+
+def config(*settings: str) -> Config:
+    return Config.with_overrides(["dim=8", "heads=2", f"factors={F}", *settings])
+
+
+def block(*settings: str) -> Factors:
+    """Made-up factors of W known items."""
+    generator = torch.Generator().manual_seed(0)
+    found = Factors(W, config(*settings))
+    found.anchors.copy_(normalize(torch.randn(W, D, generator=generator)))
+    found.carried.normal_(generator=generator)
+    found.chosen[1:] = torch.randn(W, F, generator=generator)
+    found.loud.fill_(1.7)
+    return found
+
+
+def units(*shape: int) -> Tensor:
+    return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)), dim=-1)
+
+
+def rows(users: int = 60, items: int = W) -> Sequences:
+    """Users who stay among the even or the odd items; item 0 is everybody's."""
+    rng = np.random.default_rng(0)
+    taste = [np.arange(user % 2, items, 2) for user in range(users)]
+    chosen = [rng.permutation(t)[: rng.integers(1, 5)] for t in taste]
+    return Sequences.of([np.unique(np.append(row, 0)) for row in chosen])
+
+
+def every(items: int) -> Numbers:
+    """All items are known: [V + 1]."""
+    return Known(np.arange(items)).numbers(items)
+
+
+def scaled(train: Sequences, known: int) -> NDArray[np.float64]:
+    """The matrix that is factored, written the obvious way: [W, W]."""
+    matrix, counts = np.zeros((known, known)), train.counts(known)
+    for row in map(train.__getitem__, range(len(train))):
+        matrix[np.ix_(row, row)] += 1 / np.log(2 + len(row))
+    scale = 1 / np.sqrt(counts + SMOOTHING)
+    return scale[:, None] * matrix * scale
+
+
+def test_factors_reproduce_the_matrix() -> None:
+    """All but the last eigenvector, which the solver cannot give: wrong by its value, no more."""
+    train = rows()
+    found, counts = cooccurrence_factors(train, every(W), W, F * 3)
+    expected = scaled(train, W)
+    values = np.linalg.eigvalsh(expected)
+    assert found.shape == (W, F * 3)
+    assert not found[:, W - 1 :].any()
+    gap = np.linalg.norm(expected - found @ found.T, 2)
+    assert gap == pytest.approx(values[0], rel=1e-4)
+    assert counts.tolist() == train.counts(W).tolist()
+
+
+def test_fewer_factors_are_the_strongest() -> None:
+    """What is left out is the next value; strongest first."""
+    found, _ = cooccurrence_factors(rows(), every(W), W, 3)
+    values = np.linalg.eigvalsh(scaled(rows(), W))[::-1]
+    np.testing.assert_allclose((found**2).sum(0), values[:3], rtol=1e-5)
+    gap = np.linalg.norm(scaled(rows(), W) - found @ found.T, 2)
+    assert gap == pytest.approx(values[3], rel=1e-4)
+
+
+def test_unknown_items_take_no_part() -> None:
+    """As if they were not in the data; the others keep the order they are known in."""
+    known = Known(np.array([7, 2, 4]))
+    found, counts = cooccurrence_factors(rows(), known.numbers(W), 3, 2)
+    place = {7: 0, 2: 1, 4: 2}
+    less = Sequences.of([[place[i] for i in row if i in place] for row in map(list, _rows())])
+    expected, theirs = cooccurrence_factors(less, every(3), 3, 2)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert counts.tolist() == theirs.tolist()
+
+
+def _rows() -> list[list[int]]:
+    train = rows()
+    return [train[user].tolist() for user in range(len(train))]
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        rows(),
+        Sequences.of([[i] for i in range(W)]),  # a multiple of the identity: any vector will do
+        Sequences.of([[2 * i, 2 * i + 1] for i in range(W // 2)]),  # six equal values
+        Sequences.of([range(W)] * 4),  # rank 1
+    ],
+    ids=["tastes", "alone", "pairs", "same"],
+)
+def test_the_same_data_give_the_same_bits(train: Sequences) -> None:
+    """Also where the solver must begin anew from random numbers; a sign is a choice, not chance."""
+    found = [cooccurrence_factors(train, every(W), W, F)[0] for _ in range(3)]
+    assert np.isfinite(found[0]).all()
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+    largest = np.take_along_axis(found[0], np.abs(found[0]).argmax(0)[None], 0)
+    assert (largest >= 0).all()
+
+
+def test_known_items_are_the_most_frequent_that_may_be_known() -> None:
+    """Ties in the order of their numbers; what never occurs is not known."""
+    train = Sequences.of([[0, 1, 3], [1, 3], [3, 2], [4]])
+    sound = np.array([True, True, True, True, False, True])
+    assert known_items(train, sound, 9).items.tolist() == [3, 1, 0, 2]
+    assert known_items(train, sound, 2).items.tolist() == [3, 1]
+    assert Known(np.array([3, 1])).numbers(6).tolist() == [0, 2, 0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("interests", [1, 3])
+def test_joining_keeps_the_order_of_the_sum_of_both_scores(interests: int) -> None:
+    """The last number makes items equally long; by inner product it weighs nothing.
+
+    Not only the order: a joined score is the sum of both, times one number a user.
+    """
+    factors, users, items = block(), units(4, interests, D), units(50, D)
+    ids = torch.randint(0, W + 1, (4, 6), generator=torch.Generator().manual_seed(2))
+    found = factors.join_user(users, ids) @ factors.join_item(items).T
+    both = users @ items.T + (1.7 * factors.of_users(ids) @ factors.of_items(items).T).unsqueeze(1)
+    share = found / both
+    torch.testing.assert_close(share, share[..., :1].expand_as(share), rtol=1e-3, atol=1e-4)
+    assert (share > 0).all()
+    assert (found.argsort(-1) == both.argsort(-1)).all()
+
+
+def test_joined_vectors_have_length_one_and_zero_stays_zero() -> None:
+    """Of users always, of items that have a tag."""
+    factors, items = block(), units(5, D)
+    items[2] = 0.0
+    joined = factors.join_item(items)
+    assert joined.shape == (5, D + F + 1)
+    assert not joined[2].any()
+    torch.testing.assert_close(joined.norm(dim=1), torch.tensor([1.0, 1, 0, 1, 1]))
+    users = factors.join_user(units(3, 2, D), torch.tensor([[0], [1], [W]]))
+    assert users.shape == (3, 2, D + F + 1)
+    torch.testing.assert_close(users.norm(dim=2), torch.ones(3, 2))
+    assert not users[..., -1].any()
+
+
+def test_unknown_ids_give_zero_and_the_network_decides() -> None:
+    """A user with no known item is ranked by the network alone."""
+    factors, users, items = block(), units(2, 1, D), units(30, D)
+    unknown = torch.zeros(2, 4, dtype=torch.int64)
+    assert not factors.of_users(unknown).any()
+    found = factors.join_user(users, unknown) @ factors.join_item(items).T
+    assert (found.argsort(-1) == (users @ items.T).argsort(-1)).all()
+
+
+def test_age_counts_from_the_newest_known_item() -> None:
+    """Padding, unknown items and the width of the array move nothing."""
+    factors = block("recency=0.5")
+    items = torch.tensor([[3, 7]])
+    weights = torch.tensor([1 / 3, 2 / 3])
+    mean = (weights.unsqueeze(1) * factors.chosen[items[0]]).sum(0)
+    expected = mean / mean.norm().sqrt()
+    for same in (items, pad(items, (0, 5)), pad(items, (2, 1)), torch.tensor([[3, 0, 7, 0]])):
+        torch.testing.assert_close(factors.of_users(same)[0], expected)
+    assert not torch.allclose(factors.of_users(items.flip(1))[0], expected)
+
+
+def test_an_item_takes_over_the_factors_of_those_like_it() -> None:
+    """A known item under a sharp look has its own; between two, the nearer one's weigh more."""
+    factors = block("sharpness=400")
+    found = factors.of_items(factors.anchors)
+    expected = factors.carried / factors.carried.norm(dim=1, keepdim=True).sqrt()
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+    between = normalize(0.6 * factors.anchors[:1] + 0.4 * factors.anchors[1:2])
+    blunt = block("sharpness=5").of_items(between)[0]
+    closer = torch.cosine_similarity(blunt, factors.carried[:2])
+    assert closer[0] > closer[1]
+
+
+def fitted(train: Sequences, items: int, *settings: str) -> tuple[Factors, Known]:
+    """Fit to made-up network vectors."""
+    vectors = units(items, D)
+    known = known_items(train, np.ones(items, dtype=np.bool_), 99)
+    histories = [train[u] for u in range(len(train)) if len(train[u]) > 1]
+    users = (histories, units(len(histories), 1, D))
+    return fit_factors(train, known, vectors, users, config(*settings)), known
+
+
+def test_items_chosen_together_score_higher() -> None:
+    """Whatever the network's vectors say, which here is nothing."""
+    factors, known = fitted(rows(), W)
+    place = {item: row for row, item in enumerate(known.items.tolist())}
+    users = factors.of_users(torch.tensor([[place[3] + 1, place[5] + 1]]))
+    scores = (users @ factors.carried.T)[0]
+    odd, even = (scores[[place[i] for i in some]] for some in ((7, 9, 11), (6, 8, 10)))
+    assert odd.min() > even.max()
+
+
+def test_popular_items_are_louder_as_they_are_carried() -> None:
+    """(count + 10) to the power ½ on the item's side, to the power .2 on the user's."""
+    factors, known = fitted(rows(), W)
+    often = torch.from_numpy(rows().counts(W)[known.items] + SMOOTHING).float()
+    ratio = factors.carried.norm(dim=1) / factors.chosen[1:].norm(dim=1)
+    torch.testing.assert_close(ratio, often**0.3)
+    assert not factors.chosen[0].any()
+
+
+def test_loudness_is_a_ratio_of_spreads() -> None:
+    """Twice as loud, or a network that spreads its scores twice as far."""
+    once, twice = (fitted(rows(), W, f"loudness={loud}")[0].loud for loud in (1, 2))
+    torch.testing.assert_close(twice, 2 * once)
+    assert 0 < once < 100
+
+
+@pytest.mark.parametrize("items", [1, 2, 3])
+@pytest.mark.parametrize("rarer", [0, 3])
+def test_a_tiny_catalogue_is_ranked_by_its_network(items: int, rarer: int) -> None:
+    """Fewer items than factors, down to one: finite, and the network is never drowned.
+
+    Items that all count alike have factors that tell nothing apart, and no say.
+    """
+    train = Sequences.of([range(items)] * 6 + [[0]] * rarer)
+    factors, known = fitted(train, items)
+    assert len(known.items) == items
+    for buffer in factors.buffers():
+        assert buffer.isfinite().all()
+    if items == 1 or not rarer:
+        assert factors.loud == 0
+    users, found = units(4, 1, D), units(20, D)
+    joined = factors.join_user(users, torch.ones(4, 1, dtype=torch.int64))
+    torch.testing.assert_close(joined.norm(dim=2), torch.ones(4, 1))
+    assert (joined[..., :D].norm(dim=2) > 0.01).all()
+    if items == 1 or not rarer:
+        both = joined @ factors.join_item(found).T
+        assert (both.argsort(-1) == (users @ found.T).argsort(-1)).all()
+
+
+def test_users_of_one_item_each_teach_nothing() -> None:
+    """Nobody chose two items: the network is left alone."""
+    factors, _ = fitted(Sequences.of([[i] for i in range(W)]), W)
+    assert factors.loud == 0
