@@ -8,15 +8,17 @@ import torch
 from trainer.config import Config
 from trainer.network import (
     Candidates,
-    Couple,
+    CoupleEncoder,
     FrequencyEncoder,
     MemoryTree,
     NegativeQueue,
     TagTable,
     WeightedAggregation,
     contrastive_loss,
+    mean_tags,
     srip_penalty,
 )
+from trainer.towers import TwoTowers
 
 TINY = ("dim=8", "heads=2", "tree=4,16", "leaves=4", "dropout=0", "tag_dropout=0")
 
@@ -39,7 +41,7 @@ def test_an_item_is_the_mean_of_its_tags(tiny: Config) -> None:
     tags = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 0, 0]])
     expected = torch.stack([table.weight[[1, 2]].mean(0), table.weight[3], torch.zeros(8)])
     for mode in (True, False):
-        found = table.train(mode).mean(tags, table.real(tags))
+        found = mean_tags(tags, table.train(mode).real(tags), table.weight)
         torch.testing.assert_close(found, expected)
 
 
@@ -60,16 +62,17 @@ def test_aggregation_is_a_weighted_mean_of_what_is_real(tiny: Config) -> None:
 
 
 def test_a_repeated_tag_weighs_twice(tiny: Config) -> None:
-    """Eq. 5 over all places of a tag, in training and in inference alike."""
+    """Eq. 5 over all places of a tag, in training, in inference and frozen alike."""
     encoder, table = FrequencyEncoder(tiny), TagTable(9, tiny)
     history, tags = torch.randn(1, 8), torch.tensor([[1, 1, 2]])
     power = torch.exp(torch.tanh(encoder.hidden(table.weight)) @ history[0])
     share = 2 * power[1] / (2 * power[1] + power[2])
     expected = share * table.weight[1] + (1 - share) * table.weight[2]
     for mode in (True, False):
-        encoder.train(mode)
-        table.train(mode)
-        torch.testing.assert_close(encoder(history, table, tags, tags > 0)[0], expected)
+        found = encoder.train(mode)(history, table.weight, tags, tags > 0)
+        torch.testing.assert_close(found[0], expected)
+    encoder.freeze(table.weight)
+    torch.testing.assert_close(encoder(history, table.weight, tags, tags > 0)[0], expected)
 
 
 @pytest.mark.parametrize("routing", ["dot", "cosine"])
@@ -177,36 +180,34 @@ def test_user_vectors_are_finite_and_of_length_one(recipe: str, aggregate: str) 
     """Also for an empty history, alone in its batch or not."""
     torch.manual_seed(0)
     config = Config.with_overrides([*TINY, f"recipe={recipe}", f"aggregate={aggregate}"])
-    network = Couple(9, 2, config).eval()
+    network = TwoTowers(9, 2, config).eval()
     found = network.user(histories())
-    torch.testing.assert_close(found.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(found.norm(dim=2), torch.ones(3, 1))
     torch.testing.assert_close(network.user(torch.zeros(1, 1, 1, dtype=torch.int64))[0], found[0])
 
 
-def test_padding_changes_nothing(tiny: Config) -> None:
-    """Wider arrays of the same history give the same vector: positions count from the newest."""
-    network = Couple(9, 2, tiny).eval()
-    wide = torch.nn.functional.pad(histories(), (0, 2, 0, 3))
-    torch.testing.assert_close(network.user(wide), network.user(histories()))
-
-
-def test_an_item_without_tags_is_exactly_zero(tiny: Config) -> None:
-    """The contract of a bundle."""
-    found = Couple(9, 2, tiny).eval().item(torch.tensor([[0, 0], [1, 0]]))
-    assert not found[0].any()
-    assert found[1].norm().item() == pytest.approx(1)
-
-
-def test_gradient_reaches_every_parameter() -> None:
-    """Of the default configuration; dead parts would train in silence."""
+def test_parts_are_there_when_they_are_switched_on() -> None:
+    """Table 5: content and group are the second and the third part, each can be left out."""
     torch.manual_seed(0)
-    network = Couple(9, 2, Config.with_overrides([*TINY, "tag_dropout=0.2"])).train()
-    tags, domains = histories(), torch.tensor([[2, 2], [0, 2], [0, 1]])
-    users, nodes = network.encode(tags, domains, tau=1.0)
-    items = network.item(tags[:, 0])
-    candidates = Candidates(items, torch.arange(3), torch.zeros(3))
-    loss = contrastive_loss(users, candidates, candidates, 0.03)
-    (loss + network.penalty(nodes, torch.randn(64))).backward()  # type: ignore[no-untyped-call]  # torch
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    found = {}
+    for off in ("", "content", "group"):
+        settings = [*TINY, f"{off}=false"] if off else TINY
+        network = TwoTowers(9, 2, Config.with_overrides(settings)).eval()
+        seen, _ = network.seen(histories(), network.tags.weight)
+        encoder = network.encoder
+        assert isinstance(encoder, CoupleEncoder)
+        parts, nodes = encoder.parts(seen)
+        found[off] = (len(parts), len(nodes))
+        assert network.user(histories()).isfinite().all()
+    assert found == {"": (3, 2), "content": (2, 2), "group": (2, 0)}
+
+
+def test_penalties_are_of_training_alone(tiny: Config) -> None:
+    """SRIP and the balance of leaves: a served user vector costs neither."""
+    network = TwoTowers(9, 2, tiny)
+    penalties = [
+        network.train(mode).encode_users(histories(), network.tags.weight).penalty.item()
+        for mode in (True, False)
+    ]
+    assert penalties[0] > 0
+    assert penalties[1] == 0
