@@ -9,6 +9,8 @@ import torch
 from tensorboardX import SummaryWriter
 from torch import Tensor
 
+from trainer.errors import ConfigError
+
 EVERY = 25  # steps between two points
 COLUMNS = ("step", "loss", "lr", "examples_per_s", "validation")
 NEVER = float("nan")  # a point at which nothing was validated
@@ -18,13 +20,17 @@ class Curve:
     """Points of a run so far; a resumed run goes on with those it had."""
 
     def __init__(self, batch: int, logs: Path | None = None) -> None:
-        """Take the examples of a step, and a folder for TensorBoard if one is wanted."""
+        """Take the examples of a step, and a folder for TensorBoard if one is wanted.
+
+        Raises:
+            ConfigError: that folder cannot be made.
+        """
         self.smooth = NEVER  # loss, over some fifty steps
         self.rate = 0.0  # examples a second since this process began
         self._batch = batch
         self._points: list[tuple[float, ...]] = []
         self._began: tuple[float, int] | None = None
-        self._writer = SummaryWriter(str(logs)) if logs else None
+        self._writer = _writer(logs) if logs else None
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +72,18 @@ class Curve:
         ]
 
     def state(self) -> Tensor:
-        """What `load` needs: [points, columns]."""
-        return torch.tensor(self._points, dtype=torch.float64).reshape(-1, len(COLUMNS))
+        """What `load` needs: [1 + points, columns], the smoothed loss of now in the first row."""
+        now = (NEVER, self.smooth, NEVER, NEVER, NEVER)
+        return torch.tensor([now, *self._points], dtype=torch.float64)
 
     def load(self, state: Tensor) -> None:
         """Go on after the points of an earlier process."""
-        self._points = [tuple(row) for row in state.tolist()]
-        self.smooth = self._points[-1][1] if self._points else NEVER
+        now, *self._points = (tuple(row) for row in state.tolist())
+        self.smooth = now[1]
+
+
+def _writer(logs: Path) -> SummaryWriter:
+    try:
+        return SummaryWriter(str(logs))
+    except OSError as error:
+        raise ConfigError(f"{logs} is no folder for TensorBoard: {error.strerror}") from error

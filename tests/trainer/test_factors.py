@@ -62,7 +62,8 @@ def scaled(train: Sequences, known: int) -> NDArray[np.float64]:
     for row in map(train.__getitem__, range(len(train))):
         matrix[np.ix_(row, row)] += 1 / np.log(2 + len(row))
     scale = 1 / np.sqrt(counts + SMOOTHING)
-    return scale[:, None] * matrix * scale
+    found: NDArray[np.float64] = scale[:, None] * matrix * scale
+    return found
 
 
 def test_factors_reproduce_the_matrix() -> None:
