@@ -15,7 +15,7 @@ from torch import Tensor
 from bundle import Vocabulary, pad_items
 from trainer.config import Config
 from trainer.data import Dataset, Numbers
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, DataError
 from trainer.examples import Examples
 from trainer.network import Candidates, NegativeQueue, contrastive_loss
 from trainer.optimiser import Gather, RowAdam
@@ -39,6 +39,8 @@ class Learner:
         # Items without a known tag are left out of histories, as they are when served, and of the
         # positives: their vector is zero.
         known = split.train.only(np.array([bool(i) for i in ids]))
+        if not len(known.items):
+            raise DataError("no item that is left to learn from has a known tag: give more data")
         self.examples = Examples(known, dataset.is_target, config)
         self.network = TwoTowers(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
@@ -129,10 +131,10 @@ class Learner:
             raise CheckpointError("the saved state is of another run: use --restart") from error
 
     def _load(self, state: dict[str, Tensor]) -> int:
-        self.network.load_state_dict(_part(state, "network."))
-        self.queue.load_state_dict(_part(state, "queue."))
-        self._rows.load_state_dict(_part(state, "rows."))
-        moments = {key: _part(state, f"adam.{key}.") for key in ("step", "exp_avg", "exp_avg_sq")}
+        self.network.load_state_dict(part(state, "network."))
+        self.queue.load_state_dict(part(state, "queue."))
+        self._rows.load_state_dict(part(state, "rows."))
+        moments = {key: part(state, f"adam.{key}.") for key in ("step", "exp_avg", "exp_avg_sq")}
         for name, parameter in self._dense.items():
             if name in moments["step"]:
                 self._adam.state[parameter] = {k: m[name].clone() for k, m in moments.items()}
@@ -182,5 +184,6 @@ def _step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, 2, step]).generate_state(1)[0])
 
 
-def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """What begins with the prefix, without it."""
     return {k.removeprefix(prefix): t for k, t in state.items() if k.startswith(prefix)}

@@ -35,7 +35,8 @@ class TowersScorer:
 
     def users(self, histories: Sequence[Numbers]) -> torch.Tensor:
         """User vectors [B, I, D]."""
-        config, parts = self._config, []
+        config = self._config
+        parts = [torch.empty(0, self._network.interests, self._network.dim)]
         for start in range(0, len(histories), CHUNK):
             rows = histories[start : start + CHUNK]
             tags = [[self._tags[i] for i in row] for row in rows]
@@ -48,7 +49,7 @@ class TowersScorer:
 
     def items(self, candidates: Numbers) -> torch.Tensor:
         """Item vectors [C, D]."""
-        parts = []
+        parts = [torch.empty(0, self._network.dim)]
         for start in range(0, len(candidates), CHUNK):
             rows = [self._tags[i] for i in candidates[start : start + CHUNK]]
             padded = torch.from_numpy(pad_items(rows, self._config.max_tags))

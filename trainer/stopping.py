@@ -10,6 +10,7 @@ from torch import Tensor
 from bundle import ItemIds, Vocabulary
 from trainer.config import Config
 from trainer.data import Dataset
+from trainer.errors import DataError
 from trainer.evaluation import Trial, judge, trial_of
 from trainer.scorer import TowersScorer
 from trainer.split import VALIDATION_SHARE, Split, hold_out
@@ -23,7 +24,11 @@ class Stopping:
     """Judges after every epoch, and remembers the best weights."""
 
     def __init__(self, held: Trial, vocabulary: Vocabulary, config: Config) -> None:
-        """Hold out of the trial's training data; with patience 0 nothing is held out."""
+        """Hold out of the trial's training data; with patience 0 nothing is held out.
+
+        Raises:
+            DataError: there is nobody to judge.
+        """
         self._vocabulary, self._patience = vocabulary, config.patience
         self._waited, self._best = 0, -1.0
         self._weights: dict[str, Tensor] = {}
@@ -32,6 +37,8 @@ class Stopping:
         if config.patience:
             seed = config.split_seed + 2
             self.split = hold_out(train, dataset.is_target, "cold", seed, VALIDATION_SHARE)
+            if not self.split.cases:
+                raise DataError("nobody is left to stop early by: set patience=0 or give more data")
         self._trial = trial_of(dataset, self.split, config.split_seed)
 
     @property
@@ -60,13 +67,15 @@ class Stopping:
 
     def state(self) -> dict[str, Tensor]:
         """What `load` needs to go on in another process."""
-        return {"score": torch.tensor([self._best, self._waited]), **_named(self._weights)}
+        # In full: a rounded score would be beaten by itself.
+        score = torch.tensor([self._best, self._waited], dtype=torch.float64)
+        return {"score": score, **_named(self._weights)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take over what `state` returned."""
-        best, waited = state.pop("score").tolist()
+        best, waited = state["score"].tolist()
         self._best, self._waited = best, int(waited)
-        self._weights = {name.removeprefix(WEIGHTS): tensor for name, tensor in state.items()}
+        self._weights = {n.removeprefix(WEIGHTS): t for n, t in state.items() if n != "score"}
 
 
 def _named(weights: dict[str, Tensor]) -> dict[str, Tensor]:

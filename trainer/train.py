@@ -19,10 +19,10 @@ from trainer.checkpoint import About
 from trainer.config import Config
 from trainer.curve import Curve
 from trainer.data import Dataset, read
-from trainer.errors import DataError, TrainerError
+from trainer.errors import CheckpointError, DataError, TrainerError
 from trainer.evaluation import Report, Trial, compare, trial
 from trainer.factors import fit_factors, known_items
-from trainer.learner import Learner, learning_rate
+from trainer.learner import Learner, learning_rate, part
 from trainer.scorer import TowersScorer
 from trainer.stopping import Stopping
 
@@ -120,9 +120,11 @@ def fit(held: Trial, learner: Learner, vocabulary: Vocabulary) -> ItemIds:
         for tags, item_id in zip(dataset.tags, dataset.item_ids, strict=True)
     ]
     known = known_items(train, np.array(sound), config.max_known)
+    if not len(known.items):
+        return ItemIds()
     lengths = np.diff(train.starts)
     several = np.random.default_rng(config.seed).permutation(np.flatnonzero(lengths > 1))
-    histories = [train[user] for user in several[:PEOPLE]]
+    histories = [train[user][-config.max_history :] for user in several[:PEOPLE]]
     items = scorer.items(np.arange(len(dataset.item_ids)))
     users = (histories, scorer.users(histories))
     network.factors = fit_factors(train, known, items, users, config)
@@ -164,9 +166,11 @@ def _resume(learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve
     state = files.load_state(checkpoint)
     if state is None:
         return 0
-    curve.load(state.pop("curve"))
-    best = {name: state.pop(name) for name in list(state) if name.startswith("best.")}
-    stopping.load({name.removeprefix("best."): tensor for name, tensor in best.items()})
+    try:
+        curve.load(state["curve"])
+        stopping.load(part(state, "best."))
+    except (KeyError, ValueError) as error:
+        raise CheckpointError("the saved state is of another run: use --restart") from error
     return learner.load(state)
 
 
