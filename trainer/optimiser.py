@@ -12,14 +12,14 @@ from torch import Tensor
 from trainer.errors import CheckpointError
 
 # Rows worked on at a time, so that a row's numbers stay in the cache from the first operation to
-# the last: at a million tags a step costs 6.4 ms with this and 10.4 without (U = 16,000, D = 64).
+# the last: at a million tags a step costs 7.5 ms with this and 11.6 without (U = 16,000, D = 64).
 BLOCK = 1024
 
 
 class Gather:
-    """Finds the distinct tags of a batch: thrice as fast as torch.unique, which sorts all of them.
+    """Finds the distinct tags of a batch; keeps one number a tag, and looks at the batch's alone.
 
-    It keeps one number a tag, and looks only at those of the batch.
+    Faster than torch.unique at 10,000 tags (1.2 against 1.6 ms), no faster at a million.
     """
 
     def __init__(self, size: int) -> None:
