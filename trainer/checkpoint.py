@@ -11,11 +11,11 @@ import io
 import json
 import os
 import re
-import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,7 @@ DONE = (WEIGHTS, ITEMS, METRICS, RANKS, CURVE)  # what `finish` writes
 FILES = (TAGS, CONFIG, SPLIT, *DONE, STATE, ABOUT)
 STRAY = re.compile(rf"\.({'|'.join(map(re.escape, FILES))})\.\d+")  # what a kill leaves of `write`
 
+Content = TypeVar("Content")  # of a file
 Metrics = dict[str, dict[str, dict[str, float]]]  # model → all | warm | cold → metric → value
 
 # Settings that change how fast a run goes and what a kill costs; where it ends, by rounding only.
@@ -65,10 +66,11 @@ class About(BaseModel):
     data_fingerprint: str
     split_fingerprint: str
     tags_sha256: str
-    weights_sha256: str | None = None  # None until training has ended, like the next three
+    weights_sha256: str | None = None  # None until training has ended, like the next four
     items_sha256: str | None = None
     config_sha256: str | None = None
     metrics_sha256: str | None = None
+    ranks_sha256: str | None = None
     versions: dict[str, str]
 
 
@@ -130,16 +132,20 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if about.items_sha256 is not None:
         _check(path / ITEMS, items, about.items_sha256)
     metrics = _metrics(path, about)
-    try:
-        vocabulary = Vocabulary.decode(tags)
-        item_ids = ItemIds.decode(items) if items else ItemIds()
-        tensors = load_tensors(weights)
-    except (ValueError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    vocabulary = _decoded(path / TAGS, tags, Vocabulary.decode)
+    item_ids = _decoded(path / ITEMS, items, ItemIds.decode) if items else ItemIds()
+    tensors = _decoded(path / WEIGHTS, weights, load_tensors)
     found = Checkpoint(path, about, config, vocabulary, item_ids, tensors, metrics)
     if config.model in NETWORKS:
         _ = found.network  # fits its own settings, or says so now
     return found
+
+
+def _decoded(path: Path, data: bytes, decode: Callable[[bytes], Content]) -> Content:
+    try:
+        return decode(data)
+    except (ValueError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
 def read_about(path: Path) -> tuple[About, Config]:
@@ -225,6 +231,7 @@ def finish(path: Path, about: About, result: Result) -> None:
         "items_sha256": _sha256(data[ITEMS]),
         "config_sha256": _sha256(_file(path / CONFIG)),
         "metrics_sha256": _sha256(data[METRICS]),
+        "ranks_sha256": _sha256(data[RANKS]),
     }
     done = about.model_copy(update=digests)
     write(path / ABOUT, (done.model_dump_json(indent=2) + "\n").encode())
@@ -238,12 +245,16 @@ def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:
 
 
 def read_ranks(path: Path) -> dict[str, NDArray[Any]]:
-    """What `finish` kept of every judged user; raise CheckpointError if it is not there."""
-    try:
-        with np.load(io.BytesIO(_file(path / RANKS)), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path / RANKS} is damaged: train again with --restart") from error
+    """What `finish` kept of every judged user.
+
+    Raises:
+        CheckpointError: the checkpoint is not finished, or its file of ranks is damaged.
+    """
+    about, _ = read_about(path)
+    data = _file(path / RANKS)
+    _check(path / RANKS, data, about.ranks_sha256 or "")  # zip's own sums do not see all
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def tidy(path: Path) -> None:

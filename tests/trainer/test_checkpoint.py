@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
-from bundle import Vocabulary
+from bundle import ItemIds, Vocabulary
 from trainer import checkpoint as files
-from trainer.checkpoint import FILES, load_state, open_checkpoint
+from trainer.checkpoint import load_state, open_checkpoint, read_ranks
 from trainer.config import Config
 from trainer.errors import CheckpointError
+
+DIGESTS = ("weights_sha256", "items_sha256", "config_sha256", "metrics_sha256", "ranks_sha256")
 
 
 @pytest.fixture
@@ -28,9 +31,35 @@ def test_a_checkpoint_says_what_it_is(checkpoint: Path) -> None:
     assert len(found.about.data_fingerprint) == len(found.about.split_fingerprint) == 64
     assert "torch" in found.about.versions
     assert not found.network.training
-    assert sorted(p.suffix for p in checkpoint.iterdir()) == [
-        ".json", ".json", ".json", ".safetensors", ".txt",
+    assert sorted(p.name for p in checkpoint.iterdir()) == [
+        "checkpoint.json", "config.json", "curve.json", "items.txt", "metrics.json", "ranks.npz",
+        "tags.txt", "weights.safetensors",
     ]  # fmt: skip
+
+
+def test_a_checkpoint_remembers_items_by_id(checkpoint: Path) -> None:
+    """As many as its factors; with them a served vector is 8 + 7 + 1 numbers."""
+    found = open_checkpoint(checkpoint)
+    factors = found.network.factors
+    assert factors is not None
+    assert len(found.item_ids) == len(factors.anchors) == len(factors.chosen) - 1 > 100
+    assert found.network.dim == 16
+
+
+def test_ranks_are_kept_of_every_judged_user(checkpoint: Path) -> None:
+    """What a paired comparison of two models needs; they give the metrics back."""
+    ranks, metrics = read_ranks(checkpoint), open_checkpoint(checkpoint).metrics["couple"]["all"]
+    assert set(ranks) == {"sampled", "full"}
+    assert {len(kept) for kept in ranks.values()} == {metrics["users"]}
+    assert (ranks["sampled"] < 10).mean() == pytest.approx(metrics["HR@10"])
+    assert (ranks["full"] < 10).mean() == pytest.approx(metrics["Recall@10"])
+
+
+def test_a_curve_is_kept(checkpoint: Path) -> None:
+    """Loss by step, from the first one."""
+    points = json.loads((checkpoint / "curve.json").read_text())
+    assert points[0]["step"] == 0
+    assert all(point["loss"] > 0 for point in points)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +67,9 @@ def test_a_checkpoint_says_what_it_is(checkpoint: Path) -> None:
     [
         ("weights.safetensors", b"no weights", "weights.safetensors is damaged"),
         ("tags.txt", b"other\n", "tags.txt is damaged"),
-        ("checkpoint.json", b"{}", "dataset"),
+        ("items.txt", b"other\n", "items.txt is damaged"),
+        ("items.txt", b"", "items.txt is damaged"),
+        ("checkpoint.json", b"{}", "checkpoint.json: model: Field required"),
         ("config.json", b'{"dim": 0}', "dim"),
         ("config.json", b'{"dimm": 8}', "dimm"),
         ("config.json", b"{}", "config.json is damaged"),
@@ -54,10 +85,11 @@ def test_a_damaged_file_is_named(copy: Path, name: str, content: bytes, message:
         open_checkpoint(copy)
 
 
-def test_a_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["metrics.json", "items.txt"])
+def test_a_missing_file_is_named(copy: Path, tmp_path: Path, name: str) -> None:
     """And so is a folder that is none."""
-    (copy / "metrics.json").unlink()
-    with pytest.raises(CheckpointError, match=r"metrics\.json cannot be read"):
+    (copy / name).unlink()
+    with pytest.raises(CheckpointError, match=f"{name} cannot be read"):
         open_checkpoint(copy)
     with pytest.raises(CheckpointError, match=r"is .*nowhere a checkpoint"):
         open_checkpoint(tmp_path / "nowhere")
@@ -71,7 +103,11 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
         load_state(tmp_path)
 
 
-@pytest.mark.parametrize("name", [n for n in FILES if n != files.STATE])
+@pytest.mark.parametrize(
+    "name",
+    ["weights.safetensors", "items.txt", "tags.txt", "metrics.json", "config.json",
+     "checkpoint.json"],
+)  # fmt: skip
 def test_no_damage_is_a_traceback_and_none_goes_unseen(copy: Path, name: str) -> None:
     """Truncated anywhere, or one bit flipped: refused, or the very same model."""
     whole, rng = (copy / name).read_bytes(), random.Random(0)
@@ -90,6 +126,24 @@ def test_no_damage_is_a_traceback_and_none_goes_unseen(copy: Path, name: str) ->
         assert name == files.ABOUT  # nothing else may differ; it says what the others are
         assert found.config == expected.config
         assert found.vocabulary.tags == expected.vocabulary.tags
+        assert found.item_ids.encode() == expected.item_ids.encode()
+
+
+def test_damaged_ranks_are_refused(copy: Path) -> None:
+    """Truncated anywhere, one bit flipped, or gone; a zip archive's own sums do not see it all."""
+    whole, rng = (copy / "ranks.npz").read_bytes(), random.Random(0)
+    for number in range(200):
+        damaged = bytearray(whole)
+        if number % 2:
+            damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        else:
+            del damaged[rng.randrange(len(whole)) :]
+        (copy / "ranks.npz").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"ranks\.npz is damaged"):
+            read_ranks(copy)
+    (copy / "ranks.npz").unlink()
+    with pytest.raises(CheckpointError, match=r"ranks\.npz cannot be read"):
+        read_ranks(copy)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +151,10 @@ def test_no_damage_is_a_traceback_and_none_goes_unseen(copy: Path, name: str) ->
     [
         ("metrics.json", b"[]", r"metrics\.json: Input should be an object"),
         ("tags.txt", b"Not Normal\n", r"tags\.txt: line 1 is not a normalised tag"),
+        ("items.txt", b"a\nb\na\n", r"items\.txt: line 3 repeats the item id of line 1"),
+        ("items.txt", b"no end", r"items\.txt: the last line has no end"),
+        ("items.txt", b"one\n", r"weights\.safetensors does not fit config\.json"),
+        ("items.txt", b"", r"weights\.safetensors does not fit config\.json"),
         ("config.json", b"{}", r"weights\.safetensors does not fit config\.json"),
     ],
 )
@@ -106,7 +164,7 @@ def test_files_that_do_not_fit_are_refused_without_digests_too(
     """A checkpoint of before the digests, or one whose digests were made to fit."""
     (copy / name).write_bytes(content)
     about = json.loads((copy / "checkpoint.json").read_text())
-    about |= {"config_sha256": None, "metrics_sha256": None}
+    about |= {"config_sha256": None, "metrics_sha256": None, "items_sha256": None}
     about["tags_sha256"] = files._sha256((copy / "tags.txt").read_bytes())
     (copy / "checkpoint.json").write_text(json.dumps(about))
     with pytest.raises(CheckpointError, match=message):
@@ -116,9 +174,24 @@ def test_files_that_do_not_fit_are_refused_without_digests_too(
 def unfinished(checkpoint: Path) -> tuple[files.About, Config, Vocabulary]:
     """What `start` is given."""
     found = open_checkpoint(checkpoint)
-    names = ("weights_sha256", "config_sha256", "metrics_sha256")
-    about = found.about.model_copy(update=dict.fromkeys(names))
+    about = found.about.model_copy(update=dict.fromkeys(DIGESTS))
     return about, found.config, found.vocabulary
+
+
+def test_a_model_without_a_network_has_tensors_alone(checkpoint: Path, tmp_path: Path) -> None:
+    """They are kept like weights; asking for its towers is refused."""
+    about, config, vocabulary = unfinished(checkpoint)
+    config = config.model_copy(update={"model": "popularity"})
+    about = about.model_copy(update={"model": "popularity"})
+    files.start(tmp_path, about, config, vocabulary)
+    counts = torch.arange(5)
+    files.finish(tmp_path, about, files.Result({"counts": counts}, ItemIds(), {}, {}, []))
+    found = open_checkpoint(tmp_path)
+    assert torch.equal(found.tensors["counts"], counts)
+    assert len(found.item_ids) == 0
+    assert read_ranks(tmp_path) == {}
+    with pytest.raises(CheckpointError, match="holds popularity, which is no network"):
+        _ = found.network
 
 
 @pytest.mark.parametrize("left", [0, 1, 2, 3])
