@@ -1,38 +1,29 @@
 """Judges any scorer on cold items, the same cases and negatives for all of them.
 
 `trial` says what is judged (and is what the demo shows people); `judge` measures one scorer;
-`evaluate` runs COUPLE, the TF-IDF profile and chance side by side.
+`evaluate` runs a checkpoint, the TF-IDF profile and chance side by side.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from bundle import Vocabulary
-from trainer.checkpoint import open_checkpoint
+from trainer.baselines import BASELINES, fitted
+from trainer.baselines import scorer as baseline
+from trainer.checkpoint import Checkpoint, open_checkpoint
 from trainer.config import Config
-from trainer.data import Dataset, Numbers, read
+from trainer.data import Dataset, Flags, Numbers, read
 from trainer.errors import CheckpointError
-from trainer.metrics import Scores, allowed, negatives, rank, summarise
+from trainer.metrics import Ranks, Scorer, Scores, allowed, negatives, rank, summarise
 from trainer.scorer import TowersScorer
 from trainer.split import Split, split
-from trainer.tfidf import TfIdf
 
-# B histories of item numbers (oldest first), C candidates → scores [B, C].
-Scorer = Callable[[Sequence[Numbers], Numbers], Scores]
 Metrics = dict[str, dict[str, float]]  # all | warm | cold → metric → value
-Report = dict[str, Metrics]  # couple | tfidf | chance → metrics
+Report = dict[str, Metrics]  # model → metrics
 CHUNK = 512
-
-
-class Ranks(NamedTuple):
-    """Rank of the truth from 0, one number a judged user."""
-
-    sampled: Numbers  # among the sampled negatives
-    full: Numbers  # among all cold items
 
 
 @dataclass(frozen=True)
@@ -41,6 +32,7 @@ class Trial:
 
     dataset: Dataset
     split: Split
+    pool: Numbers  # the candidates, ascending: all cold items, or all target items
     negatives: tuple[Numbers, ...]  # item numbers, one array a case
 
     @property
@@ -48,15 +40,28 @@ class Trial:
         """Items that training sees, ascending."""
         return np.unique(self.split.train.items)
 
+    @property
+    def groups(self) -> dict[str, Flags]:
+        """Which cases are of which users: all, warm, cold; [B] each. A kind without any is out."""
+        cold = np.array([case.cold for case in self.split.cases], dtype=np.bool_)
+        groups = {"all": np.ones_like(cold), "warm": ~cold, "cold": cold}
+        return {name: group for name, group in groups.items() if group.any()}
 
-def trial(dataset: Dataset, config: Config) -> Trial:
+
+def trial(dataset: Dataset, config: Config, *, full_pool: bool = False) -> Trial:
     """Hold out, and draw the negatives; the same for every model of the same configuration."""
-    return trial_of(dataset, split(dataset, config), config.split_seed)
+    return trial_of(dataset, split(dataset, config), config.split_seed, full_pool=full_pool)
 
 
-def trial_of(dataset: Dataset, held: Split, seed: int) -> Trial:
-    """Draw the negatives of a split."""
-    return Trial(dataset, held, tuple(held.pool[n] for n in negatives(held, seed)))
+def trial_of(dataset: Dataset, held: Split, seed: int, *, full_pool: bool = False) -> Trial:
+    """Draw the negatives of a split from its cold items; with `full_pool` from all target items.
+
+    The full pool is what a service chooses among, but a model that puts cold items last, or
+    first, can win or lose on it by that alone: the cold pool is the headline.
+    """
+    met = np.unique(held.whole.items)
+    pool = met[dataset.is_target[met]] if full_pool else held.pool
+    return Trial(dataset, held, pool, tuple(pool[n] for n in negatives(held, pool, seed)))
 
 
 def judge(trial: Trial, scorer: Scorer) -> Metrics:
@@ -66,15 +71,12 @@ def judge(trial: Trial, scorer: Scorer) -> Metrics:
 
 def metrics_of(trial: Trial, ranks: Ranks) -> Metrics:
     """Metrics by kind of user; a kind without users is left out."""
-    cold = np.array([case.cold for case in trial.split.cases], dtype=np.bool_)
-    groups = {"all": np.ones_like(cold), "warm": ~cold, "cold": cold}
     return {
         name: {
             "users": float(group.sum()),
-            **summarise(ranks.sampled[group], ranks.full[group]),
+            **summarise(Ranks(ranks.sampled[group], ranks.full[group])),
         }
-        for name, group in groups.items()
-        if group.any()
+        for name, group in trial.groups.items()
     }
 
 
@@ -86,27 +88,19 @@ def chance(histories: Sequence[Numbers], candidates: Numbers) -> Scores:
 def ranks_of(trial: Trial, scorer: Scorer) -> Ranks:
     """The truth's rank for every judged user, ties broken at random."""
     rng = np.random.default_rng(0)
-    cases, pool = trial.split.cases, trial.split.pool
-    others = allowed(trial.split)
+    cases, pool = trial.split.cases, trial.pool
     sampled, full = [], []
     for start in range(0, len(cases), CHUNK):
         chunk = cases[start : start + CHUNK]
         scores = scorer([case.history for case in chunk], pool)
-        for number, case in enumerate(chunk, start):
-            row = scores[number - start]
+        others = allowed(trial.split.whole, chunk, pool)
+        for place, case in enumerate(chunk):
+            row = scores[place]
             truth = row[np.searchsorted(pool, case.positive)]
-            drawn = np.searchsorted(pool, trial.negatives[number])
+            drawn = np.searchsorted(pool, trial.negatives[start + place])
             sampled.append(rank(truth, row[drawn], rng))
-            full.append(rank(truth, row[others[number]], rng))
-    return Ranks(np.array(sampled), np.array(full))
-
-
-def tfidf_scorer(dataset: Dataset, vocabulary: Vocabulary, config: Config) -> Scorer:
-    """The TF-IDF profile of the same tags and the same newest items as COUPLE's."""
-    model = TfIdf([vocabulary.ids(tags) for tags in dataset.tags])
-    return lambda histories, candidates: model(
-        [h[-config.max_items :] for h in histories], candidates
-    )
+            full.append(rank(truth, row[others[place]], rng))
+    return Ranks(np.array(sampled, dtype=np.int64), np.array(full, dtype=np.int64))
 
 
 def compare(
@@ -118,9 +112,10 @@ def compare(
     """
     if not trial.split.cases:
         return {}, {}
+    tags = [vocabulary.ids(tags) for tags in trial.dataset.tags]
     scorers = {
         config.model: scorer,
-        "tfidf": tfidf_scorer(trial.dataset, vocabulary, config),
+        "tfidf": fitted("tfidf", trial.split.train, tags, config),
         "chance": chance,
     }
     ranks = {name: ranks_of(trial, other) for name, other in scorers.items()}
@@ -140,5 +135,13 @@ def evaluate(checkpoint: Path, data: Path) -> tuple[Report, Trial]:
         raise CheckpointError(f"{checkpoint} was trained on other data than {data} holds now")
     if held.split.fingerprint != found.about.split_fingerprint:
         raise CheckpointError(f"{checkpoint} was trained on what would be judged: another split")
-    scorer = TowersScorer(found.network, found.vocabulary, found.item_ids, held.dataset)
-    return compare(held, scorer, found.vocabulary, found.config)[0], held
+    return compare(held, scorer_of(found, held.dataset), found.vocabulary, found.config)[0], held
+
+
+def scorer_of(found: Checkpoint, dataset: Dataset) -> Scorer:
+    """A checkpoint's model, with or without a network, as a scorer of the data set's items."""
+    name = found.config.model
+    if name in BASELINES:
+        tags = [found.vocabulary.ids(tags) for tags in dataset.tags]
+        return baseline(name, found.tensors, tags, found.config)
+    return TowersScorer(found.network, found.vocabulary, found.item_ids, dataset)

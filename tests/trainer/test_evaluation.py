@@ -6,15 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundle import Vocabulary
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
-from trainer.data import Numbers, Sequences, read
+from trainer.data import Numbers, read
 from trainer.errors import CheckpointError
-from trainer.evaluation import Trial, chance, couple_scorer, evaluate, judge, trial
-from trainer.metrics import Scores
-from trainer.ppmi import mixed_vectors, tag_vectors
-from trainer.tfidf import TfIdf
+from trainer.evaluation import (
+    Trial,
+    chance,
+    evaluate,
+    judge,
+    metrics_of,
+    ranks_of,
+    scorer_of,
+    trial,
+)
+from trainer.metrics import Scores, per_user
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +54,9 @@ def test_the_groups_add_up(held: Trial) -> None:
     assert found["warm"]["users"] + found["cold"]["users"] == found["all"]["users"]
 
 
-def test_couple_scores_are_cosines(checkpoint: Path, held: Trial) -> None:
-    """Also for a history of unknown tags only."""
-    found = open_checkpoint(checkpoint)
-    scorer = couple_scorer(found.network, found.vocabulary, held.dataset, found.config)
+def test_a_checkpoint_scores_by_cosine(checkpoint: Path, held: Trial) -> None:
+    """Also for an empty history."""
+    scorer = scorer_of(open_checkpoint(checkpoint), held.dataset)
     scores = scorer([held.split.cases[0].history, np.zeros(0, np.int64)], held.split.pool)
     assert scores.shape == (2, len(held.split.pool))
     assert np.abs(scores).max() <= 1 + 1e-5
@@ -66,41 +71,38 @@ def test_other_data_cannot_be_judged(checkpoint: Path, tmp_path: Path) -> None:
         evaluate(checkpoint, tmp_path / "other")
 
 
-def test_tfidf_prefers_the_rare_tag_that_is_shared() -> None:
-    """And scores an item without tags zero."""
-    items = Vocabulary(["common", "rare"])
-    model = TfIdf([items.ids(t) for t in (["common", "rare"], ["common"], ["rare"], ["common"])])
-    scores = model([np.array([0]), np.zeros(0, np.int64)], np.array([1, 2]))
-    assert 0 < scores[0, 0] < scores[0, 1] <= 1
-    assert not scores[1].any()
+def test_the_cold_pool_is_the_default(held: Trial) -> None:
+    """Nobody chooses among items that training has seen."""
+    assert held.pool is held.split.pool
+    assert not np.isin(np.concatenate(held.negatives), held.split.train.items).any()
 
 
-def test_tags_of_one_taste_start_close_together() -> None:
-    """PPMI vectors: tags that follow each other agree, others do not; padding is zero."""
-    rng = np.random.default_rng(0)
-    rows = [rng.integers(0, 4, 6) + 4 * (u % 2) for u in range(200)]
-    vectors = tag_vectors(Sequences.of(rows), [[i + 1] for i in range(8)], 8, 4)
-    unit = vectors[1:] / np.linalg.norm(vectors[1:], axis=1, keepdims=True)
-    agree = unit @ unit.T
-    assert agree[:4, :4].min() > agree[:4, 4:].max() + 0.5
-    assert not vectors[0].any()
-    assert (vectors**2).sum() == pytest.approx(8, rel=1e-3)
+def test_the_full_pool_is_every_target_item_that_somebody_met(data: Path, held: Trial) -> None:
+    """The negatives are target items, warm ones too, that the user never met; cases stay."""
+    full = trial(read(data), Config(), full_pool=True)
+    assert full.split.fingerprint == held.split.fingerprint
+    assert set(held.pool.tolist()) < set(full.pool.tolist())
+    assert full.dataset.is_target[full.pool].all()
+    assert np.isin(np.concatenate(full.negatives), full.split.train.items).any()
+    for case, drawn in zip(full.split.cases, full.negatives, strict=True):
+        assert len(set(drawn.tolist())) == len(drawn) <= 100
+        assert not np.isin(drawn, full.split.whole[case.user]).any()
+    assert judge(full, chance)["all"]["Recall@10"] < judge(held, chance)["all"]["Recall@10"]
 
 
-def test_mixed_vectors_keep_what_ppmi_blurs() -> None:
-    """Two tags of one taste stay apart where no item has both."""
-    rng = np.random.default_rng(0)
-    rows = Sequences.of([rng.integers(0, 4, 6) + 4 * (u % 2) for u in range(200)])
-    tags = [[i + 1] for i in range(8)]
-    plain, mixed = tag_vectors(rows, tags, 8, 4), mixed_vectors(rows, tags, 8, 12, lsa=1.0)
-    assert mixed.shape == (9, 12)
-    cosines = [
-        float(v[1] @ v[2] / np.linalg.norm(v[1]) / np.linalg.norm(v[2])) for v in (plain, mixed)
-    ]
-    assert cosines[1] < cosines[0] - 0.2
-    assert not mixed[0].any()
+def test_metrics_are_means_over_the_users_ranks(held: Trial) -> None:
+    """So that ranks that were stored give the metrics, and their intervals, again."""
+    ranks = ranks_of(held, chance)
+    assert ranks.sampled.shape == ranks.full.shape == (len(held.split.cases),)
+    found = metrics_of(held, ranks)
+    assert found == judge(held, chance)
+    cold = per_user(ranks)["NDCG@10"][held.groups["cold"]]
+    assert found["cold"]["NDCG@10"] == pytest.approx(cold.mean())
 
 
-def test_nothing_seen_together_gives_zeros() -> None:
-    """Rather than an error of the decomposition."""
-    assert not tag_vectors(Sequences.of([[0], []]), [[], []], 3, 2).any()
+def test_training_is_judged_on_what_the_validation_has_left(data: Path) -> None:
+    """A choice made on validation cannot know the items of the test."""
+    choosing = trial(read(data), Config(validation=True), full_pool=True)
+    test = trial(read(data), Config())
+    assert not np.isin(choosing.pool, test.pool).any()
+    assert not np.isin(choosing.training_items, choosing.split.pool).any()
