@@ -60,7 +60,7 @@ def scaled(train: Sequences, known: int) -> NDArray[np.float64]:
     """The matrix that is factored, written the obvious way: [W, W]."""
     matrix, counts = np.zeros((known, known)), train.counts(known)
     for row in map(train.__getitem__, range(len(train))):
-        matrix[np.ix_(row, row)] += 1 / np.log(2 + len(row))
+        matrix[np.ix_(row, row)] += 1 / len(row)
     scale = 1 / np.sqrt(counts + SMOOTHING)
     found: NDArray[np.float64] = scale[:, None] * matrix * scale
     return found

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from bundle import Vocabulary
 from tests.trainer.conftest import SMALL
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import read
+from trainer.errors import ConfigError, DataError
 from trainer.evaluation import trial
 from trainer.learner import Learner
 from trainer.leaves import leaf_usage
+from trainer.network import CoupleEncoder
 from trainer.train import train, training_tags
 
 
@@ -54,28 +57,49 @@ def test_queued_vectors_are_detached_and_reencoded_ones_are_not(data: Path) -> N
     assert np.isfinite(again.step(1))
 
 
-def test_a_domain_vector_shifts_training_and_never_serving(data: Path) -> None:
-    """Served users are those whose domains are hidden."""
-    network = learner(data).network.eval()
-    tags = torch.tensor([[[1, 2]], [[3, 0]]])
-    hidden = torch.full((2, 1), len(network.domains))
-    shown, _ = network.encode(tags, torch.zeros_like(hidden))
-    torch.testing.assert_close(network.encode(tags, hidden)[0], network.user(tags))
-    assert not torch.allclose(shown, network.user(tags))
+def test_a_step_moves_only_the_tags_it_meets(data: Path) -> None:
+    """Rows of others, and of padding, keep every bit: a step costs the same for any vocabulary."""
+    found = learner(data, "batch=2", "tag_dropout=0", "empty=0", "lr=0.1", "warmup=0")
+    before = found.network.tags.weight.detach().clone()
+    batch = found.examples.batch(0)
+    items = {*batch.positive.tolist(), *batch.history[batch.history >= 0].tolist()}
+    dataset = read(data)
+    tags = training_tags(trial(dataset, found.config), found.config)
+    met = {row for item in items for row in tags.ids(dataset.tags[item])}
+    found.step(0)
+    moved = (found.network.tags.weight != before).any(1).nonzero().flatten().tolist()
+    assert 0 < len(met) < len(before) - 1
+    assert set(moved) == met
+
+
+def test_the_first_step_is_that_of_dense_adam(data: Path) -> None:
+    """Rows of a small table or the whole one: the same gradient, the same length of step."""
+    found = learner(data, "dropout=0", "lr=0.01", "warmup=0")
+    before = found.network.tags.weight.detach().clone()
+    found.step(0)
+    moved = (found.network.tags.weight.detach() - before).abs()
+    # At its first step Adam moves every number by the learning rate, whatever the gradient.
+    touched = moved.any(1)
+    assert touched.any()
+    assert moved[touched].median().item() == pytest.approx(0.01, rel=1e-3)
+    assert moved.max().item() <= 0.01 * 1.001
 
 
 @pytest.mark.parametrize("over", ["columns", "rows", "children"])
 def test_the_orthogonality_penalty_makes_nodes_more_orthogonal(data: Path, over: str) -> None:
     """Alone, each reading of it falls."""
-    found = learner(data, f"srip_over={over}", "srip=1", "balance=0")
-    seed = torch.randn(64, generator=torch.Generator().manual_seed(0))
-    adam = torch.optim.Adam(found.network.group.parameters(), lr=0.02)
-    start = found.network.penalty([], seed).item()
+    network = learner(data, f"srip_over={over}", "srip=1", "balance=0").network.train()
+    encoder, tags = network.encoder, torch.tensor([[[1, 2]]])
+    assert isinstance(encoder, CoupleEncoder)
+    assert encoder.group is not None
+    adam = torch.optim.Adam(encoder.group.parameters(), lr=0.02)
+    seen, _ = network.seen(tags, network.tags.weight)
+    start = encoder(seen).penalty.item()
     for _ in range(60):
         adam.zero_grad()
-        found.network.penalty([], seed).backward()  # type: ignore[no-untyped-call]  # torch
+        encoder(seen).penalty.backward(retain_graph=True)
         adam.step()
-    assert found.network.penalty([], seed).item() < 0.8 * start
+    assert encoder(seen).penalty.item() < 0.8 * start
 
 
 def test_the_default_tree_is_alive(data: Path, checkpoint: Path) -> None:
@@ -86,6 +110,24 @@ def test_the_default_tree_is_alive(data: Path, checkpoint: Path) -> None:
     assert usage.leaves == 16
     assert usage.used >= 4
     assert 2 < usage.perplexity <= usage.used
+
+
+def test_a_model_without_a_tree_has_no_leaves(data: Path) -> None:
+    """Nor has COUPLE without its group preference."""
+    dataset = read(data)
+    for settings in (("model=sasrec",), ("group=false",)):
+        found = learner(data, *settings)
+        tags = training_tags(trial(dataset, found.config), found.config)
+        with pytest.raises(ConfigError, match="has no memory tree"):
+            leaf_usage(found.network.eval(), tags, dataset, found.config, [dataset.sequences[0]])
+
+
+def test_nothing_to_learn_from_is_said(data: Path) -> None:
+    """No item of the training data has a known tag."""
+    config = Config.with_overrides(SMALL)
+    held = trial(read(data), config)
+    with pytest.raises(DataError, match="has a known tag"):
+        Learner(held.dataset, held.split, Vocabulary(["nobody's tag"]), config)
 
 
 def test_progress_shows_loss_and_speed(

@@ -1,9 +1,6 @@
 """Early stopping: patience ends a run, the best weights come back, the test plays no part."""
 
 import json
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +10,13 @@ import torch
 
 from bundle import ItemIds
 from tests.trainer.conftest import SMALL
+from tests.trainer.killing import kill_at
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import Sequences, read
 from trainer.errors import DataError
 from trainer.evaluation import Trial, judge, trial, trial_of
+from trainer.learner import Learner
 from trainer.scorer import TowersScorer
 from trainer.split import hold_out
 from trainer.stopping import METRIC, Stopping
@@ -161,30 +160,12 @@ def test_a_run_stops_early_and_keeps_its_best_epoch(data: Path, tmp_path: Path) 
     assert Stopping(held, found.vocabulary, found.config).score(network) == scores[-2]
 
 
-DIES = """
-import os, signal, sys
-from pathlib import Path
-from trainer import checkpoint
-from trainer.config import Config
-from trainer.train import train
-save = checkpoint.save_state
-def save_and_die(path, tensors):
-    save(path, tensors)
-    if "best.weights.nobody" in tensors and tensors["steps"] % 7 == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-checkpoint.save_state = save_and_die
-data, out, *settings = sys.argv[1:]
-train(Path(data), Path(out), Config.with_overrides(settings), progress=False)
-"""
-
-
 def test_a_killed_run_keeps_its_best_epoch(data: Path, tmp_path: Path) -> None:
     """Killed some steps after an epoch was judged: the same weights, the same curve of losses."""
     whole, out = tmp_path / "whole", tmp_path / "killed"
-    command = [sys.executable, "-c", DIES, str(data), str(out), *PATIENT]
-    child = subprocess.run(command, check=False)
-    assert child.returncode == -signal.SIGKILL
-    assert not (out / "weights.safetensors").exists()
+    held, stopping, config = held_out(data, *PATIENT)
+    learner = Learner(held.dataset, stopping.split, training_tags(held, config), config)
+    kill_at(learner.examples.steps_per_epoch + 7, data, out, PATIENT)
     for folder in (whole, out):
         train(data, folder, Config.with_overrides([*PATIENT, "save_every_s=99"]), progress=False)
     for name in ("weights.safetensors", "metrics.json", "items.txt", "ranks.npz"):

@@ -1,20 +1,18 @@
 """Training learns, survives a kill with the same weights, and refuses to mix runs."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from tests.trainer.conftest import SMALL
+from tests.trainer.killing import kill_at
 from trainer import checkpoint as files
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
@@ -22,6 +20,7 @@ from trainer.data import read
 from trainer.errors import CheckpointError, DataError, TrainerError
 from trainer.evaluation import evaluate, trial
 from trainer.learner import Learner, learning_rate, temperature
+from trainer.towers import NETWORKS
 from trainer.train import train, training_tags
 
 
@@ -56,46 +55,46 @@ def test_evaluate_repeats_what_training_measured(checkpoint: Path, data: Path) -
     assert len(held.negatives) == len(held.split.cases)
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from tests.trainer.conftest import SMALL
-from trainer.config import Config
-from trainer.train import train
-train(Path(sys.argv[1]), Path(sys.argv[2]), Config.with_overrides(SMALL), progress=False)
-"""
-
-
 def test_a_killed_run_ends_with_the_same_weights(
     checkpoint: Path, data: Path, tmp_path: Path
 ) -> None:
     """SIGKILL in the middle, then the same command again: bit for bit, and no state left."""
     out = tmp_path / "killed"
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(data), str(out)])
-    deadline = time.monotonic() + 60
-    while not (out / "state.safetensors").exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert (out / "state.safetensors").exists()
-    assert not (out / "weights.safetensors").exists()
+    kill_at(11, data, out, SMALL)
     with pytest.raises(CheckpointError, match="not finished"):
         open_checkpoint(out)
     train(data, out, Config.with_overrides(SMALL), progress=False)
-    names = ("weights.safetensors", "metrics.json", "tags.txt", "checkpoint.json")
-    for name in names:
-        assert (out / name).read_bytes() == (checkpoint / name).read_bytes(), name
-    assert not (out / "state.safetensors").exists()
+    assert contents(out) == contents(checkpoint)
 
 
-def test_a_state_carries_queue_and_moments(data: Path) -> None:
+@pytest.fixture(scope="module")
+def at_the_end(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was killed after its last step; copy it, never write to it."""
+    folder = tmp_path_factory.mktemp("at the end") / "run"
+    kill_at(learner(data).examples.steps, data, folder, SMALL)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a checkpoint, its speeds left out: they are of a process."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    points = json.loads(found["curve.json"])
+    kept = [{name: p[name] for name in p if name != "examples_per_s"} for p in points]
+    return {**found, "curve.json": json.dumps(kept).encode()}
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+def test_a_state_carries_queue_and_moments(data: Path, model: str) -> None:
     """A second learner that takes over mid-way makes the very same steps."""
-    settings = ("negatives=queue", "queue_batches=2")
+    settings = ("negatives=queue", "queue_batches=2", f"model={model}")
     first, second = learner(data, *settings), learner(data, *settings)
     for step in range(5):
         first.step(step)
-    assert second.load(first.state(5)) == 5
+    state = {name: tensor.clone() for name, tensor in first.state(5).items()}
+    assert second.load(state) == 5
     assert [first.step(s) for s in (5, 6)] == [second.step(s) for s in (5, 6)]
+    for name, tensor in second.state(7).items():
+        assert torch.equal(tensor, first.state(7)[name]), name
 
 
 def test_a_finished_checkpoint_is_returned_as_it_is(checkpoint: Path, data: Path) -> None:
@@ -133,10 +132,187 @@ def test_a_folder_of_something_else_is_refused(data: Path, config: Config, tmp_p
     assert (tmp_path / "precious").read_text() == "mine"
 
 
+@pytest.mark.parametrize("model", NETWORKS)
+def test_every_network_learns(data: Path, tmp_path: Path, model: str) -> None:
+    """Through the same door: it beats chance, and what is saved scores as what was trained."""
+    settings = [*SMALL, "epochs=3", "lr=0.01", "save_every_s=99", f"model={model}"]
+    report = train(data, tmp_path, Config.with_overrides(settings), progress=False)
+    assert set(report) == {model, "tfidf", "chance"}
+    assert report[model]["all"]["NDCG@10"] > 1.5 * report["chance"]["all"]["NDCG@10"]
+    assert evaluate(tmp_path, data)[0] == report
+    network = open_checkpoint(tmp_path).network
+    assert network.interests == (4 if model == "comirec" else 1)
+    assert network.dim == 16
+
+
+def test_factors_are_more_than_the_network(data: Path, tmp_path: Path) -> None:
+    """They are fitted to a trained network and leave it as it is."""
+    without = Config.with_overrides([*SMALL, "factors=0"])
+    train(data, tmp_path / "without", without, progress=False)
+    train(data, tmp_path / "with", Config.with_overrides(SMALL), progress=False)
+    alone, both = (open_checkpoint(tmp_path / name) for name in ("without", "with"))
+    assert alone.network.dim == 8
+    assert (tmp_path / "without" / "items.txt").read_bytes() == b""
+    for name, tensor in alone.tensors.items():
+        assert torch.equal(both.tensors[name], tensor), name
+    more = {name for name in both.tensors if name not in alone.tensors}
+    assert more == {f"factors.{name}" for name in ("anchors", "carried", "chosen", "loud")}
+    assert both.tensors["factors.loud"] > 0
+
+
+def test_known_items_are_those_of_training(data: Path, checkpoint: Path) -> None:
+    """No cold item is among them: it does not exist yet."""
+    held, found = trial(read(data), Config()), open_checkpoint(checkpoint)
+    cold = [held.dataset.item_ids[item] for item in held.split.pool]
+    assert not any(found.item_ids.ids(cold))
+    seen = [held.dataset.item_ids[item] for item in held.training_items]
+    assert all(found.item_ids.ids(seen))
+
+
+def test_only_so_many_items_are_known(data: Path, tmp_path: Path) -> None:
+    """The most frequent: a bound on the item tower."""
+    config = Config.with_overrides([*SMALL, "epochs=0.2", "max_known=30"])
+    train(data, tmp_path, config, progress=False)
+    found, held = open_checkpoint(tmp_path), trial(read(data), config)
+    counts = held.split.train.counts(len(held.dataset.item_ids))
+    known = np.array(found.item_ids.ids(held.dataset.item_ids)) > 0
+    assert known.sum() == 30
+    assert counts[known].min() >= counts[~known].max()
+
+
 def test_split_none_trains_on_everything(data: Path, tmp_path: Path) -> None:
-    """Production holds nothing out and measures nothing."""
+    """Production holds nothing out and measures nothing; its factors know every item met."""
     config = Config.with_overrides([*SMALL, "epochs=0.2", "split=none"])
     assert train(data, tmp_path / "run", config, progress=False) == {}
+    found, dataset = open_checkpoint(tmp_path / "run"), read(data)
+    met = [dataset.item_ids[item] for item in np.unique(dataset.sequences.items)]
+    assert all(found.item_ids.ids(met))
+    assert len(found.item_ids) == len(met)
+    assert files.read_ranks(tmp_path / "run") == {}
+
+
+def test_split_none_can_stop_early(data: Path, tmp_path: Path) -> None:
+    """Nothing is held out for a test, but some users for a validation."""
+    settings = [*SMALL, "epochs=2", "split=none", "patience=1"]
+    assert train(data, tmp_path, Config.with_overrides(settings), progress=False) == {}
+    points = json.loads((tmp_path / "curve.json").read_text())
+    assert sum("validation" in point for point in points) == 2
+
+
+def test_a_validation_is_judged_in_place_of_the_test(data: Path, tmp_path: Path) -> None:
+    """`validation=true`: other users and items, cut out of the training data."""
+    config = Config.with_overrides([*SMALL, "epochs=0.2", "validation=true"])
+    report = train(data, tmp_path, config, progress=False)
+    test, choice = trial(read(data), Config.with_overrides(SMALL)), trial(read(data), config)
+    assert report["couple"]["all"]["users"] == len(choice.split.cases)
+    assert not np.isin(choice.split.pool, test.split.pool).any()
+    assert not np.isin(choice.dataset.sequences.items[:0], test.split.pool).any()
+    known = open_checkpoint(tmp_path).item_ids
+    assert not any(known.ids(test.dataset.item_ids[item] for item in test.split.pool))
+
+
+def test_tensorboard_logs_are_written_where_they_are_wanted(data: Path, tmp_path: Path) -> None:
+    """And not into the checkpoint."""
+    config = Config.with_overrides([*SMALL, "epochs=0.2"])
+    train(data, tmp_path / "run", config, progress=False, logs=tmp_path / "logs")
+    assert [path.name.split(".")[2] for path in (tmp_path / "logs").iterdir()] == ["tfevents"]
+    open_checkpoint(tmp_path / "run")
+
+
+def made(folder: Path, rows: Sequence[Sequence[str]], tags: dict[str, list[str]]) -> Path:
+    """A prepared folder of one domain: each user's item ids in order, and the items' tags."""
+    folder.mkdir()
+    items = [(item, "video", tags[item]) for item in sorted(tags)]
+    schema = ["item_id", "domain", "tags"]
+    pl.DataFrame(items, schema=schema, orient="row").write_parquet(folder / "items.parquet")
+    seen = [(f"u{u}", i, "video", t) for u, row in enumerate(rows) for t, i in enumerate(row)]
+    schema = ["user_id", "item_id", "domain", "timestamp"]
+    table = pl.DataFrame(seen, schema=schema, orient="row")
+    table.write_parquet(folder / "interactions.parquet")
+    (folder / "dataset.json").write_text('{"name": "made", "target_domain": "video"}')
+    return folder
+
+
+def test_a_data_set_without_a_source_domain(data: Path, tmp_path: Path) -> None:
+    """One domain is enough: videos alone."""
+    whole = read(data)
+    ids, target = whole.item_ids, whole.is_target
+    rows = [
+        [ids[item] for item in whole.sequences[user] if target[item]]
+        for user in range(len(whole.sequences))
+    ]
+    tags = {ids[item]: list(whole.tags[item]) for item in np.flatnonzero(target)}
+    folder = made(tmp_path / "data", rows, tags)
+    config = Config.with_overrides([*SMALL, "epochs=3"])
+    report = train(folder, tmp_path / "run", config, progress=False)
+    assert set(report["couple"]) == {"all", "warm", "cold"} or "all" in report["couple"]
+    assert evaluate(tmp_path / "run", folder)[0] == report
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize(
+    "rows",
+    [["abc", "ab", "bc", "ca"], ["ab", "ba", "a", "b"], ["a", "b", "c"], ["aa", "a"]],
+    ids=["three", "two", "one each", "one"],
+)
+def test_a_tiny_data_set_trains(tmp_path: Path, model: str, rows: list[str]) -> None:
+    """Three items, or two, or one; nobody with two: finite towers of the usual shape."""
+    tags = {name: ["x", name] for name in "abc"}
+    folder = made(tmp_path / "data", [list(row) for row in rows], tags)
+    settings = [*SMALL, "split=none", "min_tag_count=1", f"model={model}"]
+    train(folder, tmp_path / "run", Config.with_overrides(settings), progress=False)
+    found = open_checkpoint(tmp_path / "run")
+    assert len(found.item_ids) == len({*"".join(rows)})
+    assert all(tensor.isfinite().all() for tensor in found.tensors.values())
+    users = found.network.user(torch.tensor([[[1, 2]]]), torch.tensor([[1]]))
+    torch.testing.assert_close(users.norm(dim=2), torch.ones(1, found.network.interests))
+
+
+def test_three_items_can_be_judged(tmp_path: Path) -> None:
+    """One of them is cold; the others are what there is to choose among."""
+    folder = made(
+        tmp_path / "data",
+        [list("abc"), list("acb"), list("bca"), list("cba")] * 3,
+        {name: ["x", name] for name in "abc"},
+    )
+    config = Config.with_overrides([*SMALL, "split=cold", "split_seed=1"])
+    report = train(folder, tmp_path / "run", config, progress=False)
+    assert report["couple"]["all"]["users"] > 0
+
+
+def test_too_little_to_hold_out_twice_is_said(tmp_path: Path) -> None:
+    """Early stopping on three items: a sentence, not a traceback."""
+    folder = made(tmp_path / "data", [list("abc")] * 4, {name: ["x", name] for name in "abc"})
+    settings = [*SMALL, "split=none", "patience=1", "min_tag_count=1"]
+    try:
+        train(folder, tmp_path / "run", Config.with_overrides(settings), progress=False)
+    except DataError as error:
+        assert "patience=0" in str(error)
+
+
+def test_ids_that_no_service_could_send_are_not_known(tmp_path: Path) -> None:
+    """If none could, there are no factors; the network serves alone."""
+    tags = {f"{name}\n": ["x", name] for name in "abc"}
+    folder = made(tmp_path / "data", [list(tags)] * 3, tags)
+    settings = [*SMALL, "split=none", "min_tag_count=1"]
+    train(folder, tmp_path / "run", Config.with_overrides(settings), progress=False)
+    found = open_checkpoint(tmp_path / "run")
+    assert len(found.item_ids) == 0
+    assert found.network.dim == 8
+
+
+def test_a_long_history_is_weighed_as_it_is_served(tmp_path: Path) -> None:
+    """Its newest M items decide how loud the factors are: what came before is never read."""
+    names = [f"i{number:03}" for number in range(60)]
+    tags = {name: ["x", f"t{number % 7}"] for number, name in enumerate(names)}
+    loud = []
+    for place, order in enumerate((names, names[::-1][:50][::-1])):
+        folder = made(tmp_path / f"data{place}", [names[:40], order], tags)
+        settings = [*SMALL, "split=none", "max_history=3", "epochs=0.2", "factors=3"]
+        out = tmp_path / f"run{place}"
+        train(folder, out, Config.with_overrides(settings), progress=False)
+        loud.append(open_checkpoint(out).tensors["factors.loud"])
+    assert all(number.isfinite() for number in loud)
 
 
 def test_tags_come_from_training_items_alone(data: Path) -> None:
@@ -161,46 +337,47 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         train(data, tmp_path / "run", Config.with_overrides(SMALL), progress=False)
 
 
-def test_weights_that_are_not_finite_are_never_a_checkpoint(data: Path, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_are_never_a_checkpoint(
+    at_the_end: Path, data: Path, tmp_path: Path
+) -> None:
     """Also when it is the last step that breaks them, whose loss was still a number."""
-    out, config = tmp_path / "run", Config.with_overrides([*SMALL, "epochs=0.2"])
-    train(data, out, config, progress=False)
-    broken = learner(data, "epochs=0.2")
-    with torch.no_grad():
-        broken.network.gate.fill_(float("nan"))
-    found = open_checkpoint(out)
-    files.remove(out)
-    files.start(
-        out, found.about.model_copy(update={"weights_sha256": None}), config, found.vocabulary
-    )
-    files.save_state(out, broken.state(broken.examples.steps))
+    out = shutil.copytree(at_the_end, tmp_path / "run")
+    state = files.load_state(out)
+    assert state is not None
+    state["network.gate"].fill_(float("nan"))
+    files.save_state(out, state)
     with pytest.raises(TrainerError, match="a weight is not finite"):
-        train(data, out, config, progress=False)
+        train(data, out, Config.with_overrides(SMALL), progress=False)
     with pytest.raises(CheckpointError, match="not finished"):
         open_checkpoint(out)
 
 
-@pytest.mark.parametrize("written", [0, 1, 2, 3])
+@pytest.mark.parametrize("written", range(len(files.DONE) + 2))
 def test_a_run_killed_while_it_finishes_ends_the_same(
-    checkpoint: Path, data: Path, tmp_path: Path, written: int
+    checkpoint: Path, at_the_end: Path, data: Path, tmp_path: Path, written: int
 ) -> None:
     """Between any two of the files of `finish`, with a half-written one beside them."""
-    out, config = tmp_path / "run", Config.with_overrides(SMALL)
-    whole = learner(data)
-    for step in range(whole.examples.steps):
-        whole.step(step)
-    found = open_checkpoint(checkpoint)
-    names = ("weights_sha256", "config_sha256", "metrics_sha256")
-    about = found.about.model_copy(update=dict.fromkeys(names))
-    files.start(out, about, config, found.vocabulary)
-    files.save_state(out, whole.state(whole.examples.steps))
-    for name in (files.WEIGHTS, files.METRICS, files.ABOUT)[:written]:
+    out = shutil.copytree(at_the_end, tmp_path / "run")
+    for name in (*files.DONE, files.ABOUT)[:written]:
         (out / name).write_bytes((checkpoint / name).read_bytes())
     (out / ".weights.safetensors.123").write_bytes(b"half")
-    assert train(data, out, config, progress=False) == found.metrics
-    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
-        p.name: p.read_bytes() for p in checkpoint.iterdir()
-    }
+    metrics = train(data, out, Config.with_overrides(SMALL), progress=False)
+    assert metrics == open_checkpoint(checkpoint).metrics
+    assert contents(out) == contents(checkpoint)
+
+
+@pytest.mark.parametrize("lost", ["curve", "best.score", "rows.exp_avg", "network.gate"])
+def test_a_state_that_lacks_a_part_is_refused(
+    at_the_end: Path, data: Path, tmp_path: Path, lost: str
+) -> None:
+    """As that of an older version does."""
+    out = shutil.copytree(at_the_end, tmp_path / "run")
+    state = files.load_state(out)
+    assert state is not None
+    del state[lost]
+    files.save_state(out, state)
+    with pytest.raises(CheckpointError, match="of another run: use --restart"):
+        train(data, out, Config.with_overrides(SMALL), progress=False)
 
 
 def test_a_state_of_another_run_is_refused(data: Path) -> None:

@@ -151,11 +151,12 @@ def spool(
 ) -> pl.LazyFrame:
     """Write rows to Parquet files in a new folder, a part at a time, and scan them."""
     folder.mkdir(parents=True)
+    files: list[Path] = []
     left = iter(rows)
-    for part in iter(lambda: list(islice(left, PART)), []):
-        table = pl.DataFrame(part, schema=dict(schema), orient="row")
-        table.write_parquet(folder / f"{len(list(folder.iterdir())):06}.parquet")
-    return pl.scan_parquet(folder / "*.parquet", glob=True)
+    while part := list(islice(left, PART)):
+        files.append(folder / f"{len(files)}.parquet")
+        pl.DataFrame(part, schema=dict(schema), orient="row").write_parquet(files[-1])
+    return pl.scan_parquet(files, glob=False)  # a folder may be named data[1]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

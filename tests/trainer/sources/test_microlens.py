@@ -57,12 +57,13 @@ def test_what_cannot_be_used_is_counted(raw: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_copy_gives_the_same_bytes(raw: Path, tmp_path: Path) -> None:
-    """And a folder made earlier is replaced."""
-    prepare(raw, tmp_path / "data")
-    first = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
-    prepare(raw, tmp_path / "data")
-    assert first == {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
-    assert {path.name for path in tmp_path.iterdir()} == {"raw", "data"}
+    """And a folder made earlier, whatever its name, is replaced."""
+    out = tmp_path / "data[1]"
+    prepare(raw, out)
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    prepare(raw, out)
+    assert first == {path.name: path.read_bytes() for path in out.iterdir()}
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "data[1]"}
 
 
 def test_a_wrong_folder_says_what_it_should_hold(raw: Path, tmp_path: Path) -> None:
