@@ -133,7 +133,7 @@ def cooccurrence_factors(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Top eigenvectors times the roots of their values [W, F], and how often each item occurs [W].
 
-    Two items count together 1 / log(2 + length) for every user who has both; the matrix is scaled
+    Two items count together 1 / length for every user who has both; the matrix is scaled
     by (count + 10)^-½ on both sides. Every direction's sign is fixed: its largest number is
     positive.
     """
@@ -144,7 +144,7 @@ def cooccurrence_factors(
     has = sp.csr_array((np.ones(int(kept.sum())), (rows[kept], columns[kept])), shape=shape)
     lengths: NDArray[np.float64] = np.asarray(has.sum(axis=1)).ravel()
     counts: NDArray[np.float64] = np.asarray(has.sum(axis=0)).ravel()
-    scaled = sp.diags_array(np.log(2 + lengths) ** -0.5) @ has
+    scaled = sp.diags_array(np.maximum(lengths, 1) ** -0.5) @ has
     scaled = sp.csr_array(scaled @ sp.diags_array((counts + SMOOTHING) ** -0.5))
     rank = min(factors, known - 1)
     out = np.zeros((known, factors), dtype=np.float32)

@@ -18,7 +18,7 @@ from trainer.data import Dataset, Numbers
 from trainer.errors import CheckpointError, DataError
 from trainer.examples import Examples
 from trainer.network import Candidates, NegativeQueue, contrastive_loss
-from trainer.optimiser import Gather, RowAdam
+from trainer.optimiser import RowAdam, gather
 from trainer.ppmi import mixed_vectors, tag_vectors
 from trainer.split import Split
 from trainer.towers import TwoTowers
@@ -55,7 +55,6 @@ class Learner:
         self._dense = {n: p for n, p in self.network.named_parameters() if n != TABLE}
         self._adam = torch.optim.Adam(self._dense.values(), lr=config.lr)
         self._rows = RowAdam(self.network.tags.weight.data)
-        self._gather = Gather(len(vocabulary) + 1)
 
     def step(self, number: int) -> float:
         """Take step `number`, counted from 0, and return its loss."""
@@ -65,7 +64,7 @@ class Learner:
         history, ids = torch.from_numpy(batch.history), torch.from_numpy(batch.positive)
         again = self.queue.ids if self.config.negatives == "reencoded" else ids[:0]
         # Only the rows that the batch touches take part: a step costs the same for any vocabulary.
-        rows, tags = self._gather.all(self._tags[history], self._tags[ids], self._tags[again])
+        rows, tags = gather(self._tags[history], self._tags[ids], self._tags[again])
         table_UD = self.network.tags.weight.detach()[rows].requires_grad_()
         loss = self._loss(table_UD, tags, history, ids, number)
         self._adam.zero_grad()

@@ -47,10 +47,27 @@ def sum_tags(tags_BxN: Tensor, weight_BxN: Tensor, table_TD: Tensor) -> Tensor:
     if torch.compiler.is_exporting():
         vectors_BxND = F.embedding(tags_BxN, table_TD)
         return (weight_BxN.unsqueeze(-2) @ vectors_BxND).squeeze(-2)
-    # The same sum without the [..., N, D] in between: thrice as fast, but ONNX has no bags.
-    flat, weight = tags_BxN.flatten(0, -2), weight_BxN.flatten(0, -2)
-    bags = F.embedding_bag(flat, table_TD, mode="sum", per_sample_weights=weight)
-    return bags.view(*tags_BxN.shape[:-1], -1)
+    # The same sum without the [..., N, D] in between, over the E places that count: padding is two
+    # thirds of them. ONNX has no bags.
+    at_E = weight_BxN.flatten().nonzero().squeeze(1)
+    ids_E, weight_E = tags_BxN.flatten()[at_E], weight_BxN.flatten().index_select(0, at_E)
+    counts = (weight_BxN != 0).sum(-1).flatten()
+    starts = counts.cumsum(0) - counts
+    bags = F.embedding_bag(ids_E, table_TD, starts, mode="sum", per_sample_weights=weight_E)
+    return bags.view(*tags_BxN.shape[:-1], table_TD.shape[1])
+
+
+def agreement(table_TD: Tensor, query_BD: Tensor, tags_Bx: Tensor, real_Bx: Tensor) -> Tensor:
+    """Inner product of each user's query with their tags' rows: [B, x]; FAR where not real."""
+    if torch.compiler.is_exporting():
+        logits_Bx = (F.embedding(tags_Bx, table_TD) @ query_BD.unsqueeze(-1)).squeeze(-1)
+        return logits_Bx.masked_fill(~real_Bx, FAR)
+    # Only at the E places that are real: most are padding, and [B, x, D] is what a step waits for.
+    at_E = real_Bx.flatten().nonzero().squeeze(1)
+    rows_ED = F.embedding(tags_Bx.flatten()[at_E], table_TD)
+    query_ED = F.embedding(at_E // tags_Bx.shape[1], query_BD)
+    far_E = table_TD.new_full((real_Bx.numel(),), FAR)
+    return far_E.index_copy(0, at_E, (rows_ED * query_ED).sum(-1)).view(real_Bx.shape)
 
 
 class WeightedAggregation(nn.Module):
@@ -150,9 +167,8 @@ class FrequencyEncoder(nn.Module):
     ) -> Tensor:
         """x = L · N tags of the whole history → content vectors [B, D]."""
         hidden_TD = self._hidden(table_TD) if self.frozen is None else self.frozen
-        hidden_BxD = F.embedding(tags_Bx, hidden_TD)
-        logits_Bx = (hidden_BxD @ history_BD.unsqueeze(-1)).squeeze(-1)
-        attention_Bx = torch.softmax(logits_Bx.masked_fill(~real_Bx, FAR), dim=-1)
+        logits_Bx = agreement(hidden_TD, history_BD, tags_Bx, real_Bx)
+        attention_Bx = torch.softmax(logits_Bx, dim=-1)
         return sum_tags(tags_Bx, attention_Bx, table_TD)  # Eq. (5)
 
 

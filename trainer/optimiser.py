@@ -1,11 +1,10 @@
 """Updates of the tag table that cost what a batch touches, not what the vocabulary holds.
 
 A dense Adam step reads and writes all T rows thrice, for a batch that met a few thousand of them.
-`Gather` finds those rows, `RowAdam` moves them and nothing else.
+`gather` finds those rows, `RowAdam` moves them and nothing else.
 Shapes: T rows of the table, U rows of a batch, D dim. Row 0 is padding.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,32 +15,15 @@ from trainer.errors import CheckpointError
 BLOCK = 1024
 
 
-class Gather:
-    """Finds the distinct tags of a batch; keeps one number a tag, and looks at the batch's alone.
+def gather(*tags: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Tag ids, int64 of any shape → their rows [U], ascending and 0 first, and places in them.
 
-    Faster than torch.unique at 10,000 tags (1.2 against 1.6 ms), no faster at a million.
+    `rows[places[i]]` equals `tags[i]`; padding is among the rows even where no tensor has any.
     """
-
-    def __init__(self, size: int) -> None:
-        """`size` is T."""
-        self._place = np.zeros(size, dtype=np.int64)
-
-    def all(self, *tags: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Tag ids, int64 of any shape → their rows [U], ascending and 0 first, and places in them.
-
-        `rows[places[i]]` equals `tags[i]`; padding is among the rows even where no tensor has any.
-
-        Raises:
-            IndexError: an id that the table does not have.
-        """
-        flat = np.concatenate([[0], *(t.numpy().ravel() for t in tags)])
-        order = np.arange(len(flat))
-        self._place[flat] = order  # of equal ids one stays, whichever it is
-        rows = np.sort(flat[self._place.take(flat) == order])
-        self._place[rows] = order[: len(rows)]
-        places = torch.from_numpy(self._place.take(flat)[1:])
-        found = torch.split(places, [t.numel() for t in tags])
-        return torch.from_numpy(rows), [f.view(t.shape) for f, t in zip(found, tags, strict=True)]
+    flat = torch.cat([torch.zeros(1, dtype=torch.int64), *(t.flatten() for t in tags)])
+    rows, places = torch.unique(flat, return_inverse=True)
+    parts = torch.split(places[1:], [t.numel() for t in tags])
+    return rows, [part.view(t.shape) for part, t in zip(parts, tags, strict=True)]
 
 
 class RowAdam:
