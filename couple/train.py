@@ -1,5 +1,7 @@
 """`couple train`: a data folder → a checkpoint."""
 
+import resource
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +13,10 @@ from couple.extras import requires, share_cores
 def train(
     data: Annotated[Path, typer.Option(help="a prepared data folder")],
     out: Annotated[Path, typer.Option(metavar="CHECKPOINT", help="the folder to write")],
+    model: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="couple, a rival of it, or a model without a network"),
+    ] = "couple",
     seed: Annotated[int | None, typer.Option(min=0, help="weights, batches and dropout")] = None,
     split: Annotated[
         Literal["paper", "cold", "none"] | None,
@@ -20,8 +26,12 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="any other setting")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="begin anew")] = False,
+    logs: Annotated[Path | None, typer.Option(metavar="DIR", help="write TensorBoard logs")] = None,
 ) -> None:
-    """Train COUPLE; a run that was killed goes on where it was, to the same weights.
+    """Train a model; a run that was killed goes on where it was, to the same weights.
+
+    --model: couple, dssm, deepconn, youtube, ican, sasrec, comirec (these export and serve);
+    tfidf, popularity, icf, icf-mf (these are judged only).
 
     --split paper: every user's last target item is cold and held out. --split cold: a seeded 15 %
     of the target items is. --split none: everything is learned from, for production.
@@ -37,8 +47,16 @@ def train(
         from trainer.config import Config
         from trainer.train import train as run
 
-    given = {"seed": seed, "split": split}
+    given = {"model": model, "seed": seed, "split": split}
     options = [f"{key}={value}" for key, value in given.items() if value is not None]
-    report = run(data, out, Config.with_overrides([*options, *(set_ or [])]), restart=restart)
+    config = Config.with_overrides([*options, *(set_ or [])])
+    report = run(data, out, config, restart=restart, logs=logs)
     figures(report)
+    typer.echo(f"peak memory {peak_megabytes():,.0f} MB")
     typer.echo(f"{out}: finished; next: couple export {out} bundle")
+
+
+def peak_megabytes() -> float:
+    """The most memory this process has had resident."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1024**2 if sys.platform == "darwin" else most / 1024

@@ -14,7 +14,9 @@ from torch import Tensor
 from bundle import ItemIds, Vocabulary
 from bundle.items import ITEM_ID
 from bundle.manifest import digest
+from trainer import baselines, split_file
 from trainer import checkpoint as files
+from trainer.baselines import BASELINES
 from trainer.checkpoint import About
 from trainer.config import Config
 from trainer.curve import Curve
@@ -61,7 +63,11 @@ def train(
         found = files.open_checkpoint(checkpoint)
         files.tidy(checkpoint)
         return found.metrics
-    result = _network(held, vocabulary, config, checkpoint, progress=progress, logs=logs)
+    split_file.write(held, checkpoint / files.SPLIT)
+    if config.model in BASELINES:
+        result = _baseline(held, vocabulary, config)
+    else:
+        result = _network(held, vocabulary, config, checkpoint, progress=progress, logs=logs)
     files.finish(checkpoint, about, result)
     return result.metrics
 
@@ -91,6 +97,16 @@ def _about(held: Trial, vocabulary: Vocabulary, config: Config) -> About:
         tags_sha256=digest(vocabulary.encode()),
         versions=files.library_versions(),
     )
+
+
+def _baseline(held: Trial, vocabulary: Vocabulary, config: Config) -> files.Result:
+    """Fit a model that needs no network."""
+    assert config.model in BASELINES  # noqa: S101  # narrows the name
+    tags = [vocabulary.ids(tags) for tags in held.dataset.tags]
+    tensors = baselines.fit(config.model, held.split.train, tags)
+    scorer = baselines.scorer(config.model, tensors, tags, config)
+    report, ranks = compare(held, scorer, vocabulary, config)
+    return files.Result(tensors, ItemIds(), report, ranks, [])
 
 
 def _network(
