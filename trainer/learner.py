@@ -24,6 +24,7 @@ from trainer.split import Split
 from trainer.towers import TwoTowers
 
 TABLE = "tags.weight"  # the one parameter that is updated row by row
+FAINT = 1e-3  # of a tag vector that only rounding made, beside a usual length of 1
 
 
 class Learner:
@@ -44,9 +45,7 @@ class Learner:
         self.examples = Examples(known, dataset.is_target, config)
         self.network = TwoTowers(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
-            found = _start(split, ids, len(vocabulary), config)
-            with torch.no_grad():
-                self.network.tags.weight.copy_(torch.from_numpy(found))
+            self._start_from(_start(split, ids, len(vocabulary), config))
         self.queue = NegativeQueue(config.queue_batches * self.examples.batch_size, config.dim)
         # One row more than items: -1, the padding of histories, falls on it.
         self._tags = torch.from_numpy(np.pad(pad_items(ids, config.max_tags), ((0, 1), (0, 0))))
@@ -55,6 +54,17 @@ class Learner:
         self._dense = {n: p for n, p in self.network.named_parameters() if n != TABLE}
         self._adam = torch.optim.Adam(self._dense.values(), lr=config.lr)
         self._rows = RowAdam(self.network.tags.weight.data)
+
+    @torch.no_grad()
+    def _start_from(self, found: NDArray[np.float32]) -> None:
+        """Take over tag vectors; a tag that is without one there keeps a small random vector.
+
+        An item of zeros has no direction: the gradient of its unit vector is 1e12, and Adam, which
+        remembers that, would not move its tags again for the rest of the run.
+        """
+        given = torch.from_numpy(found)
+        real_T1 = given.norm(dim=1, keepdim=True) > FAINT
+        self.network.tags.weight.copy_(torch.where(real_T1, given, self.network.tags.weight * 0.1))
 
     def step(self, number: int) -> float:
         """Take step `number`, counted from 0, and return its loss."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.golden.make import write_data
 from trainer.config import Config
@@ -12,6 +13,12 @@ SMALL = (
     "dim=8", "heads=2", "tree=4,16", "leaves=4", "max_tags=6", "batch=64", "epochs=1",
     "warmup=5", "threads=1", "save_every_s=0", "factors=7",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """The networks are too small for two, and a test that wants two leaves the next with one."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
