@@ -33,7 +33,7 @@ def test_a_checkpoint_says_what_it_is(checkpoint: Path) -> None:
     assert not found.network.training
     assert sorted(p.name for p in checkpoint.iterdir()) == [
         "checkpoint.json", "config.json", "curve.json", "items.txt", "metrics.json", "ranks.npz",
-        "tags.txt", "weights.safetensors",
+        "split.parquet", "tags.txt", "weights.safetensors",
     ]  # fmt: skip
 
 
