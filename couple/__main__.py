@@ -9,7 +9,7 @@ import sys
 import typer
 
 from bundle.errors import CoupleError
-from couple import bundles, configuration, data, demo, evaluate, export, serve, train
+from couple import bundles, configuration, data, demo, evaluate, export, reproduce, serve, train
 
 app = typer.Typer(
     name="couple",
@@ -24,6 +24,7 @@ app.command("demo")(demo.demo)
 app.command("data")(data.data)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("reproduce")(reproduce.reproduce)
 app.command("export")(export.export)
 app.add_typer(bundles.app, name="bundle")
 app.command("serve")(serve.serve)
