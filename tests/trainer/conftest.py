@@ -7,7 +7,10 @@ import torch
 
 from tests.golden.make import write_data
 from trainer.config import Config
-from trainer.train import train
+from trainer.data import read
+from trainer.evaluation import trial
+from trainer.learner import Learner
+from trainer.train import train, training_tags
 
 SMALL = (
     "dim=8", "heads=2", "tree=4,16", "leaves=4", "max_tags=6", "batch=64", "epochs=1",
@@ -41,3 +44,10 @@ def checkpoint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "checkpoint"
     train(data, folder, Config.with_overrides(SMALL), progress=False)
     return folder
+
+
+def learner(data: Path, *settings: str) -> Learner:
+    """The learner of step 0 over a prepared folder."""
+    config = Config.with_overrides([*SMALL, *settings])
+    held = trial(read(data), config)
+    return Learner(held.dataset, held.split, training_tags(held, config), config)
