@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index service trainer tests benchmarks
 
-.PHONY: setup demo test check format bench clean
+.PHONY: setup demo test check format bench reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -19,6 +19,11 @@ test: $(VENV)/.dev $(VENV)-torchless/.test
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/train.py
+
+# DATA: a prepared folder; REPORT: where the page and its runs go (hours; resumable).
+reproduce: $(VENV)/.dev
+	$(BIN)/couple reproduce --data $(or $(DATA),$(error name a folder: make reproduce DATA=data)) --out $(or $(REPORT),report)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check $(CODE)

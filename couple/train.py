@@ -15,7 +15,7 @@ def train(
     out: Annotated[Path, typer.Option(metavar="CHECKPOINT", help="the folder to write")],
     model: Annotated[
         str,
-        typer.Option(metavar="NAME", help="couple, a rival of it, or a model without a network"),
+        typer.Option(metavar="NAME", help="couple, a rival, or a model without a network"),
     ] = "couple",
     seed: Annotated[int | None, typer.Option(min=0, help="weights, batches and dropout")] = None,
     split: Annotated[

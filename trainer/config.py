@@ -61,7 +61,8 @@ class Config(BaseModel):
     factors: int = Field(127, ge=0, le=2048)  # F; 0 leaves the network alone; 191 gave +.002
     sharpness: float = Field(40.0, gt=0)  # of the attention over known items; 20-40 are level
     recency: float = Field(0.95, gt=0, le=1)  # weight of an item against the next newer one
-    loudness: float = Field(3.0, gt=0)  # of this block's scores against the network's; 1.7-5 level
+    loudness: float | None = Field(None, ge=0)  # against the network's scores; None: calibrated
+    calibration: float = Field(0.05, gt=0, lt=1)  # share of target items set aside for that
     max_history: int = Field(50, ge=1, le=1024)  # M: items of a history read by id
     max_known: int = Field(50_000, ge=2)  # W, most frequent first: bounds the item tower
 

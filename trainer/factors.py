@@ -1,28 +1,28 @@
 """What users did together, carried to items nobody has met: a second block of both towers.
 
 The network learns what tags say of each other; which items the same users chose says more, where
-it is known. A co-occurrence matrix of the training items is factored, and a new item takes over
-the factors of the items whose network vectors are nearest to its own: attention over all items that
-training has seen. It is fitted after training, since learning both jointly loses (MODEL.md).
+it is known. The co-occurrence of the training items is factored, and a new item takes over the
+factors of the items whose network vectors are nearest to its own: attention over all items that
+training has seen. It is fitted after training, since learning both jointly loses (MODEL.md), and
+weighed by what it brings to items set aside (calibration.py).
 Shapes: B batch, M item ids of a history, N tags, D dim, I interests, F factors, W known items,
 V items of the data set.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import eigsh
 from torch import Tensor, nn
 
 from trainer.config import Config
 from trainer.data import Numbers, Sequences
+from trainer.icf import cooccurrence_factors
 from trainer.network import FAR, unit
 
-SMOOTHING = 10.0  # added to counts, so that rare items do not shout
 SAMPLE = 2000  # users and items over which the spread of scores is measured
 EVEN = 1e-4  # of a score's size: a smaller spread is rounding
 
@@ -31,30 +31,33 @@ class Factors(nn.Module):
     """Factors of known items, and how a new one gets its own. Row w is line w + 1 of items.txt."""
 
     anchors: Tensor
-    carried: Tensor
-    chosen: Tensor
+    factors: Tensor
     loud: Tensor
 
     def __init__(self, known: int, config: Config) -> None:
         super().__init__()
         self.sharp, self.recency = config.sharpness, config.recency
         self.register_buffer("anchors", torch.zeros(known, config.dim))  # unit item vectors
-        self.register_buffer("carried", torch.zeros(known, config.factors))
-        self.register_buffer("chosen", torch.zeros(known + 1, config.factors))  # row 0: unknown
+        self.register_buffer("factors", torch.zeros(known + 1, config.factors))  # row 0: unknown
         self.register_buffer("loud", torch.tensor(1.0))  # of this block beside the network's
 
     def of_items(self, item_BD: Tensor) -> Tensor:
         """Unit item vectors → [B, F]: attention over the known items by cosine."""
         near_BW = torch.softmax(self.sharp * (item_BD @ self.anchors.T), dim=-1)
-        return _damped(near_BW @ self.carried)
+        return _damped(near_BW @ self.factors[1:])
 
     def of_users(self, items_BM: Tensor) -> Tensor:
         """Item ids, oldest first, 0 unknown → [B, F]: recent items weigh more; zero for none."""
-        real_BM = (items_BM > 0).to(self.chosen.dtype)
+        real_BM = (items_BM > 0).to(self.factors.dtype)
         age_BM = real_BM.sum(1, keepdim=True) - real_BM.cumsum(1)
         weight_BM = real_BM * torch.exp(age_BM * float(np.log(self.recency)))
         weight_BM = weight_BM / weight_BM.sum(1, keepdim=True).clamp(min=1e-12)
-        return _damped((weight_BM.unsqueeze(1) @ self.chosen[items_BM]).squeeze(1))
+        return _damped((weight_BM.unsqueeze(1) @ self.factors[items_BM]).squeeze(1))
+
+    def louder(self, times: float) -> Self:
+        """The same block, its scores multiplied."""
+        self.loud.mul_(times)
+        return self
 
     def join_item(self, item_BD: Tensor) -> Tensor:
         """Item vectors → [B, D + F + 1] of length 1; zero stays zero.
@@ -64,7 +67,7 @@ class Factors(nn.Module):
         (Bachrach et al., RecSys 2014).
         """
         factors_BF = self.of_items(item_BD)
-        longest = self.carried.norm(dim=1).max().clamp(min=1e-12)
+        longest = self.factors.norm(dim=1).max().clamp(min=1e-12)
         rest_B1 = (longest - (factors_BF**2).sum(1, keepdim=True)).clamp(min=0.0).sqrt()
         joined = torch.cat([item_BD, factors_BF, rest_B1], dim=1)
         real_B1 = (item_BD != 0).any(1, keepdim=True).to(joined.dtype)
@@ -86,7 +89,7 @@ def _damped(vectors: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Known:
-    """The items a model remembers by id, the most frequent first: item numbers [W]."""
+    """The items a model remembers by id: item numbers [W], ascending."""
 
     items: Numbers
 
@@ -98,10 +101,10 @@ class Known:
 
 
 def known_items(train: Sequences, sound: NDArray[np.bool_], most: int) -> Known:
-    """At most `most` items of the training data among those that may be known: `sound` is [V]."""
+    """The `most` most frequent items of the training data that may be known: `sound` is [V]."""
     counts = train.counts(len(sound)) * sound
     order = np.argsort(-counts, kind="stable")[:most]
-    return Known(order[counts[order] > 0])
+    return Known(np.sort(order[counts[order] > 0]))
 
 
 def fit_factors(
@@ -117,54 +120,11 @@ def fit_factors(
     the network's vectors [B, I, D] of their users.
     """
     block = Factors(len(known.items), config)
-    numbers = known.numbers(len(item_VD))
-    vectors, counts = cooccurrence_factors(train, numbers, len(known.items), config.factors)
-    often = torch.from_numpy((counts + SMOOTHING).astype(np.float32)).unsqueeze(1)
-    found = torch.from_numpy(vectors)
     block.anchors.copy_(item_VD[torch.from_numpy(known.items)])
-    block.carried.copy_(often**0.5 * found)
-    block.chosen[1:] = often**0.2 * found
-    block.loud.fill_(config.loudness * _spread(block, users, numbers))
+    found = cooccurrence_factors(train, known.items, config.factors)
+    block.factors[1:] = torch.from_numpy(found)
+    block.loud.fill_(_spread(block, users, known.numbers(len(item_VD))))
     return block
-
-
-def cooccurrence_factors(
-    train: Sequences, numbers: Numbers, known: int, factors: int
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Top eigenvectors times the roots of their values [W, F], and how often each item occurs [W].
-
-    Two items count together 1 / length for every user who has both; the matrix is scaled
-    by (count + 10)^-½ on both sides. Every direction's sign is fixed: its largest number is
-    positive.
-    """
-    rows = np.repeat(np.arange(len(train)), np.diff(train.starts))
-    columns = numbers[train.items] - 1
-    kept = columns >= 0
-    shape = (len(train), known)
-    has = sp.csr_array((np.ones(int(kept.sum())), (rows[kept], columns[kept])), shape=shape)
-    lengths: NDArray[np.float64] = np.asarray(has.sum(axis=1)).ravel()
-    counts: NDArray[np.float64] = np.asarray(has.sum(axis=0)).ravel()
-    scaled = sp.diags_array(np.maximum(lengths, 1) ** -0.5) @ has
-    scaled = sp.csr_array(scaled @ sp.diags_array((counts + SMOOTHING) ** -0.5))
-    rank = min(factors, known - 1)
-    out = np.zeros((known, factors), dtype=np.float32)
-    if rank >= 1:
-        values, vectors = eigsh(
-            sp.linalg.aslinearoperator(scaled.T) @ sp.linalg.aslinearoperator(scaled),
-            k=rank, v0=np.ones(known), rng=0,
-        )  # fmt: skip
-        order = np.argsort(-values)
-        vectors = vectors[:, order] * np.sign(_largest(vectors[:, order]))
-        out[:, :rank] = vectors * np.sqrt(np.maximum(values[order], 0.0))
-    return out, counts
-
-
-def _largest(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each column the number that is largest in size."""
-    found: NDArray[np.float64] = np.take_along_axis(
-        vectors, np.abs(vectors).argmax(axis=0)[None], axis=0
-    )[0]
-    return found
 
 
 def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Numbers) -> float:
@@ -185,7 +145,7 @@ def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Nu
     # A known item is its own nearest; here it must look for others, as a new one does.
     logits[torch.arange(len(some)), some] = FAR
     near = torch.softmax(logits, dim=-1)
-    mine = block.of_users(torch.from_numpy(numbers[items])) @ _damped(near @ block.carried).T
+    mine = block.of_users(torch.from_numpy(numbers[items])) @ _damped(near @ block.factors[1:]).T
     theirs = (user_BID @ anchors.T).amax(1)
     # What lifts all of a user's scores alike orders nothing: items must differ for some user.
     even = mine.std(dim=1).mean() <= EVEN * mine.abs().mean()

@@ -127,11 +127,12 @@ def cooccurrence(train: Sequences, known: Numbers) -> sp.csr_array:
     return sp.csr_array(sp.vstack([empty, *parts], format="csr").astype(np.float32))
 
 
-def cooccurrence_factors(train: Sequences, known: Numbers) -> Floats:
+def cooccurrence_factors(train: Sequences, known: Numbers, size: int = FACTORS) -> Floats:
     """Leading eigenvectors of the co-occurrence times a power of their values: [W, F].
 
-    Here a user who has both items counts 1 / length. The matrix is never built: it is a product of
-    sparse ones, less its diagonal. Zeros where the rank runs out.
+    `known` ascends; F is `size`. Here a user who has both items counts 1 / length. The matrix is
+    never built: it is a product of sparse ones, less its diagonal. Zeros where the rank runs out.
+    An eigenvector's sign is free: here its largest number is positive.
     """
     has = _chosen(train, known)
     weights = 1 / np.maximum(_sums(has, axis=1), 1.0)
@@ -145,14 +146,16 @@ def cooccurrence_factors(train: Sequences, known: Numbers) -> Floats:
         found: Floats = weighed.T @ (scaled @ flat) - itself * flat
         return found
 
-    rank, factors = min(FACTORS, len(known) - 1), np.zeros((len(known), FACTORS))
+    rank, factors = min(size, len(known) - 1), np.zeros((len(known), size))
     if rank >= 1 and has.nnz:
         shape = (len(known), len(known))
         operator = LinearOperator(shape, matvec=times, dtype=np.float64)
         values, vectors = eigsh(
             operator, k=rank, which="LA", v0=np.ones(len(known)), tol=1e-2,
-            ncv=min(len(known), rank + 72),
+            ncv=min(len(known), rank + 72), rng=0,
         )  # fmt: skip
+        largest = np.abs(vectors).argmax(axis=0)
+        vectors = vectors * np.sign(vectors[largest, np.arange(rank)])
         factors[:, :rank] = vectors * np.maximum(values, 0.0) ** SPECTRUM
     return factors
 

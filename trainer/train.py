@@ -6,30 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from bundle import ItemIds, Vocabulary
-from bundle.items import ITEM_ID
 from bundle.manifest import digest
 from trainer import baselines, split_file
 from trainer import checkpoint as files
 from trainer.baselines import BASELINES
+from trainer.calibration import Calibration, remember
 from trainer.checkpoint import About
 from trainer.config import Config
 from trainer.curve import Curve
 from trainer.data import Dataset, read
 from trainer.errors import CheckpointError, DataError, TrainerError
 from trainer.evaluation import Report, Trial, compare, trial
-from trainer.factors import fit_factors, known_items
 from trainer.learner import Learner, learning_rate, part
 from trainer.scorer import TowersScorer
 from trainer.stopping import Stopping
 
 Show = Callable[[int, Curve], None]  # steps taken, the run so far
-PEOPLE = 2000  # users whose scores say how loud the factors must be
 
 
 def train(
@@ -114,37 +111,18 @@ def _network(
     progress: bool, logs: Path | None,
 ) -> files.Result:  # fmt: skip
     """Train a network, and fit the factors beside it."""
-    stopping = Stopping(held, vocabulary, config)
+    calibration = Calibration(held, config)
+    stopping = Stopping(calibration.held, vocabulary, config)
     learner = Learner(held.dataset, stopping.split, vocabulary, config)
     with Curve(learner.examples.batch_size, logs) as curve, _bar(learner, progress) as show:
         _learn(learner, stopping, checkpoint, curve, show)
-    item_ids = fit(held, learner, vocabulary)
-    scorer = TowersScorer(learner.network, vocabulary, item_ids, held.dataset)
+    network, item_ids = learner.network.eval(), ItemIds()
+    if loudness := calibration.loudness(network, vocabulary):
+        found, item_ids = remember(network, vocabulary, held.dataset, held.split.train)
+        network.factors = found and found.louder(loudness)
+    scorer = TowersScorer(network, vocabulary, item_ids, held.dataset)
     report, ranks = compare(held, scorer, vocabulary, config)
-    tensors = learner.network.state_dict()
-    return files.Result(tensors, item_ids, report, ranks, curve.points())
-
-
-def fit(held: Trial, learner: Learner, vocabulary: Vocabulary) -> ItemIds:
-    """Fit the factors of a trained network; → the items they know by id, none without factors."""
-    config, network, dataset = learner.config, learner.network.eval(), held.dataset
-    if not config.factors:
-        return ItemIds()
-    train, scorer = held.split.train, TowersScorer(network, vocabulary, ItemIds(), dataset)
-    sound = [
-        bool(vocabulary.ids(tags)) and bool(ITEM_ID.fullmatch(item_id))
-        for tags, item_id in zip(dataset.tags, dataset.item_ids, strict=True)
-    ]
-    known = known_items(train, np.array(sound), config.max_known)
-    if not len(known.items):
-        return ItemIds()
-    lengths = np.diff(train.starts)
-    several = np.random.default_rng(config.seed).permutation(np.flatnonzero(lengths > 1))
-    histories = [train[user][-config.max_history :] for user in several[:PEOPLE]]
-    items = scorer.items(np.arange(len(dataset.item_ids)))
-    users = (histories, scorer.users(histories))
-    network.factors = fit_factors(train, known, items, users, config)
-    return ItemIds(dataset.item_ids[item] for item in known.items)
+    return files.Result(network.state_dict(), item_ids, report, ranks, curve.points())
 
 
 def _learn(
