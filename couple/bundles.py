@@ -37,4 +37,9 @@ def verify(
         f"histories of {manifest.max_items} items with {manifest.max_tags} tags"
     )
     typer.echo(f"tags     {manifest.vocabulary_size:,}")
+    if manifest.towers.read_items:
+        typer.echo(
+            f"items    {manifest.catalogue_size:,} known by id, of which the newest "
+            f"{manifest.max_history} of a history are read"
+        )
     typer.echo(f"domains  {', '.join(manifest.target_domains)}")

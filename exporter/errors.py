@@ -1,7 +1,8 @@
 """What can go wrong between a checkpoint and a bundle.
 
 CoupleError (bundle.errors)
-└── ExportError        the towers differ from the checkpoint, or the target cannot be written
+└── ExportError        the model has no towers, they differ from the checkpoint, or the target
+                       cannot be written
 """
 
 from bundle import CoupleError

@@ -9,26 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from bundle import Bundle, BundleError, Manifest, Probe, Towers, open_bundle, replay
+from bundle import Bundle, BundleError, Manifest, Towers, open_bundle, replay
 from bundle import manifest as m
-from bundle.arrays import Ids
-from bundle.probe import Vectors
 from exporter.card import card
 from exporter.errors import ExportError
 from exporter.graph import item_graph, user_graph
+from exporter.reference import Reference
 from trainer.checkpoint import Checkpoint, open_checkpoint
-from trainer.network import Couple
+from trainer.towers import NETWORKS
 
 OpenTowers = Callable[[Bundle], Towers]
 
 PARITY = 1e-5  # largest absolute gap between torch and ONNX
-SHAPES = [(B, L) for B in (1, 2, 7, 64) for L in (1, 3, 8, 15)]
-EMPTY = np.zeros((1, 1, 1), dtype=np.int64)  # an empty history, as the service pads it
-PROBES = 8
+NORM = 1.0  # length of every vector
 METRICS = ("HR@10", "NDCG@10", "Recall@100")
+
+_BY_TFIDF = "it finds an item's neighbours by vectors as long as the vocabulary"
+WHY_NOT = {
+    "tfidf": "its vectors are as long as the vocabulary, and a bundle's have at most 4096 numbers",
+    "popularity": "it ranks alike for everybody, and has no user vector",
+    "icf": f"{_BY_TFIDF}, and keeps a table of items instead of vectors",
+    "icf-mf": f"{_BY_TFIDF}, which no bundle's tower holds",
+}
 
 
 def export(checkpoint: Path, out: Path, open_towers: OpenTowers) -> Manifest:
@@ -38,18 +40,18 @@ def export(checkpoint: Path, out: Path, open_towers: OpenTowers) -> Manifest:
 
     Raises:
         CheckpointError: the checkpoint cannot be loaded.
-        ExportError: `out` is something else than a bundle, or the towers differ from torch's.
+        ExportError: `out` is something else than a bundle, the model has no network, or the towers
+            differ from torch's.
     """
     _refuse_others(out)
-    found = open_checkpoint(checkpoint)
-    files = _files(found)
-    probe = _probe(found)
+    reference = Reference(_with_network(open_checkpoint(checkpoint)))
+    files = _files(reference)
     try:
         with _beside(out) as folder:
-            _write(folder, found, files, probe, parity=0.0)
-            error = _parity(found, _open(folder, open_towers))
-            made = _write(folder, found, files, probe, error)
-            _replayed(probe, made, _open(folder, open_towers))
+            _write(folder, reference, files, parity=0.0)
+            error = _parity(reference, _opened(folder, open_towers)[1])
+            made = _write(folder, reference, files, error)
+            _replayed(*_opened(folder, open_towers))
             _sync(folder)
             _replace(folder, out)
     except OSError as error:
@@ -62,46 +64,65 @@ def _refuse_others(out: Path) -> None:
         return
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     # It will be removed whole, so a `manifest.json` beside other things is not enough.
-    if out.is_symlink() or m.NAME not in names or not names <= {m.NAME, *m.FILES}:
+    if out.is_symlink() or m.NAME not in names or not names <= {m.NAME, *m.FILES, m.ITEMS}:
         raise ExportError(f"{out} exists and is not a bundle: name another folder, or remove it")
 
 
-def _files(found: Checkpoint) -> dict[str, bytes]:
+def _with_network(found: Checkpoint) -> Checkpoint:
+    model = found.about.model
+    if model not in NETWORKS:
+        raise ExportError(f"{found.path} holds {model}, which cannot be served: {WHY_NOT[model]}")
+    return found
+
+
+def _files(reference: Reference) -> dict[str, bytes]:
+    """Every file but the manifest."""
+    found, network = reference.found, reference.network
+    items = {m.ITEMS: found.item_ids.encode()} if network.factors is not None else {}
     return {
         m.TAGS: found.vocabulary.encode(),
-        m.USER_TOWER: user_graph(found.network),
-        m.ITEM_TOWER: item_graph(found.network),
-        m.CARD: card(found).encode(),
+        m.USER_TOWER: user_graph(network),
+        m.ITEM_TOWER: item_graph(network),
+        m.PROBE: reference.probe().encode(),
+        m.CARD: card(found, network).encode(),
+        **items,
     }
 
 
-def _write(
-    folder: Path, found: Checkpoint, files: dict[str, bytes], probe: Probe, parity: float
-) -> Manifest:
+def _write(folder: Path, reference: Reference, files: dict[str, bytes], parity: float) -> Manifest:
     """Write all files and the manifest that names them."""
-    files = {**files, m.PROBE: probe.encode()}
-    digests = {name: m.digest(files[name]) for name in m.FILES}
-    config, towers = found.config, m.Towers()
-    manifest = Manifest(
+    digests = {name: m.digest(data) for name, data in files.items()}
+    manifest = _manifest(reference, digests, parity)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / m.NAME).write_bytes(m.encode(manifest))
+    return manifest
+
+
+def _manifest(reference: Reference, digests: dict[str, str], parity: float) -> Manifest:
+    found, network = reference.found, reference.network
+    config = found.config
+    towers = m.BY_TAGS_AND_ITEMS if m.ITEMS in digests else m.BY_TAGS
+    max_history = config.max_history if towers.read_items else 0
+    return Manifest(
         model=found.about.model,
-        version=m.version_of(towers, digests, 1.0),
-        dim=config.dim,
+        version=m.version_of(towers, digests, NORM, max_history),
+        dim=network.dim,
         max_items=config.max_items,
         max_tags=config.max_tags,
-        interests=1,
-        norm=1.0,
+        interests=network.interests,
+        norm=NORM,
         target_domains=(found.about.target_domain,),
+        towers=towers,
         vocabulary_size=len(found.vocabulary),
         vocabulary_sha256=digests[m.TAGS],
+        max_history=max_history,
+        catalogue_size=len(found.item_ids),
         data_fingerprint=found.about.data_fingerprint,
         metrics=_metrics(found),
         parity_error=parity,
         files=digests,
     )
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    (folder / m.NAME).write_bytes(m.encode(manifest))
-    return manifest
 
 
 def _metrics(found: Checkpoint) -> dict[str, float]:
@@ -115,62 +136,30 @@ def _metrics(found: Checkpoint) -> dict[str, float]:
     }
 
 
-def _open(folder: Path, open_towers: OpenTowers) -> Towers:
+def _opened(folder: Path, open_towers: OpenTowers) -> tuple[Bundle, Towers]:
     try:
-        return open_towers(open_bundle(folder))
+        bundle = open_bundle(folder)
+        return bundle, open_towers(bundle)
     except BundleError as error:
         raise ExportError(f"the bundle does not open: {error}") from error
 
 
-def _replayed(probe: Probe, made: Manifest, towers: Towers) -> None:
+def _replayed(bundle: Bundle, towers: Towers) -> None:
     try:
-        replay(probe, made, towers)
+        replay(bundle.probe, bundle.manifest, towers)
     except BundleError as error:
         raise ExportError(f"the bundle does not replay: {error}") from error
 
 
-def _parity(found: Checkpoint, towers: Towers) -> float:
-    """Largest gap to torch over batch sizes and lengths; ExportError when it is too large."""
-    rng = np.random.default_rng(0)
-    worst = 0.0
-    for histories in [EMPTY, *(_histories(found, *shape, rng) for shape in SHAPES)]:
-        items = np.ascontiguousarray(histories[:, 0])
-        user, item = _torch(found.network, histories, items)
-        worst = max(worst, _gap(towers.user(histories), user), _gap(towers.item(items), item))
+def _parity(reference: Reference, towers: Towers) -> float:
+    """The largest gap to torch; ExportError when it is too large."""
+    try:
+        worst = reference.gap(towers)
+    except BundleError as error:
+        raise ExportError(f"the bundle does not run: {error}") from error
     if not worst <= PARITY:
         raise ExportError(f"the ONNX towers differ from torch by {worst:.1e}, over {PARITY:.0e}")
     return worst
-
-
-def _gap(got: Vectors, expected: Vectors) -> float:
-    if got.shape != expected.shape:
-        return float("inf")
-    return float(np.abs(got - expected).max(initial=0.0))
-
-
-def _torch(network: Couple, histories: Ids, items: Ids) -> tuple[Vectors, Vectors]:
-    with torch.inference_mode():
-        user = network.user(torch.from_numpy(histories)).unsqueeze(1)
-        return user.numpy(), network.item(torch.from_numpy(items)).numpy()
-
-
-def _histories(found: Checkpoint, size: int, length: int, rng: np.random.Generator) -> Ids:
-    """Random histories [B, L, N] of every length; the first is empty where B > 1."""
-    N = found.config.max_tags
-    tags = rng.integers(1, len(found.vocabulary) + 1, size=(size, length, N))
-    tags[np.arange(N) >= rng.integers(1, N + 1, size=(size, length, 1))] = 0
-    tags[np.arange(length) >= rng.integers(1, length + 1, size=(size, 1))] = 0
-    tags[-1, :, 0] = np.maximum(tags[-1, :, 0], 1)  # one is as long as can be
-    if size > 1:
-        tags[0] = 0
-    return tags
-
-
-def _probe(found: Checkpoint) -> Probe:
-    histories = _histories(found, PROBES, found.config.max_items, np.random.default_rng(1))
-    items = np.ascontiguousarray(histories[:, 0])
-    user, item = _torch(found.network, histories, items)
-    return Probe(user_tags=histories, user=user, item_tags=items, item=item)
 
 
 @contextmanager

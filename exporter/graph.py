@@ -1,6 +1,7 @@
 """Both towers as ONNX graphs: nothing of training in them, and nothing of where they were made.
 
-Shapes: B batch, L items, N tags, I = 1 interest, D dim; B, L and N are free.
+Shapes: B batch, L items, N tags, M item ids, I interests, D length of a served vector; B, L, N and
+M are free.
 """
 
 import copy
@@ -11,10 +12,11 @@ from contextlib import contextmanager
 
 import onnx
 import torch
+from onnxscript import optimizer
 from torch import Tensor, nn
 
 from exporter.errors import ExportError
-from trainer.network import Couple
+from trainer.towers import TwoTowers
 
 OPSET = 20
 FAULTS = (
@@ -23,26 +25,30 @@ FAULTS = (
     onnx.checker.ValidationError,
     onnx.shape_inference.InferenceError,
 )
+AXES = {"tags": ("B", "L", "N"), "items": ("B", "M")}  # of the user tower
+UNBOUNDED = 2**62  # numbers that may be folded; torch's exporter stops at some thousands
+
+Inputs = dict[str, Tensor]
+Axes = dict[str, tuple[str, ...]]
 
 
 class UserTower(nn.Module):
-    """Histories [B, L, N] → user vectors [B, 1, D]."""
+    """Histories [B, L, N], item ids [B, M] where there are factors → user vectors [B, I, D]."""
 
-    def __init__(self, network: Couple) -> None:
+    def __init__(self, network: TwoTowers) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
-        self.network.content.freeze(self.network.tags)
-        self.network.group.freeze()
+        self.network.freeze()
 
-    def forward(self, tags: Tensor) -> Tensor:
-        """COUPLE has one interest."""
-        return self.network.user(tags).unsqueeze(1)
+    def forward(self, tags: Tensor, items: Tensor | None = None) -> Tensor:
+        """Unit vectors."""
+        return self.network.user(tags, items)
 
 
 class ItemTower(nn.Module):
     """Items [B, N] → item vectors [B, D]."""
 
-    def __init__(self, network: Couple) -> None:
+    def __init__(self, network: TwoTowers) -> None:
         super().__init__()
         self.network = network
 
@@ -51,20 +57,23 @@ class ItemTower(nn.Module):
         return self.network.item(tags)
 
 
-def user_graph(network: Couple) -> bytes:
-    """The user tower, serialised."""
-    example = torch.ones((2, 3, 4), dtype=torch.int64)
-    return _graph(UserTower(network), example, "user", ("B", "L", "N"))
+def user_graph(network: TwoTowers) -> bytes:
+    """The user tower, serialised; it reads item ids where the network has factors."""
+    examples = {"tags": torch.ones((2, 3, 4), dtype=torch.int64)}
+    if network.factors is not None:
+        examples["items"] = torch.ones((2, 5), dtype=torch.int64)
+    return _graph(UserTower(network), examples, "user", {name: AXES[name] for name in examples})
 
 
-def item_graph(network: Couple) -> bytes:
+def item_graph(network: TwoTowers) -> bytes:
     """The item tower, serialised."""
-    return _graph(ItemTower(network), torch.ones((2, 4), dtype=torch.int64), "item", ("B", "N"))
+    examples = {"tags": torch.ones((2, 4), dtype=torch.int64)}
+    return _graph(ItemTower(network), examples, "item", {"tags": ("B", "N")})
 
 
-def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]) -> bytes:
+def _graph(tower: nn.Module, examples: Inputs, output: str, axes: Axes) -> bytes:
     try:
-        model = _traced(tower, example, output, axes)
+        model = _traced(tower, examples, output)
         _name_axes(model, output, axes)
         _anonymise(model)
         onnx.checker.check_model(model, full_check=True)
@@ -75,29 +84,34 @@ def _graph(tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]
     return data
 
 
-def _traced(
-    tower: nn.Module, example: Tensor, output: str, axes: tuple[str, ...]
-) -> onnx.ModelProto:
-    free = dict.fromkeys(range(len(axes)), torch.export.Dim.DYNAMIC)
+def _traced(tower: nn.Module, examples: Inputs, output: str) -> onnx.ModelProto:
     with _quiet():
         program = torch.onnx.export(
             tower.eval(),
-            (example,),
-            input_names=["tags"],
+            tuple(examples.values()),
+            input_names=list(examples),
             output_names=[output],
-            dynamic_shapes={"tags": free},
+            dynamic_shapes={
+                name: dict.fromkeys(range(tensor.ndim), torch.export.Dim.DYNAMIC)
+                for name, tensor in examples.items()
+            },
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
             verbose=False,
         )
-    assert program is not None  # noqa: S101  # only the legacy exporter returns None
+        assert program is not None  # noqa: S101  # only the legacy exporter returns None
+        # What depends on weights alone, a table of known items turned round, is worked out here.
+        program.model = optimizer.optimize(
+            program.model, input_size_limit=UNBOUNDED, output_size_limit=UNBOUNDED
+        )
     return program.model_proto
 
 
-def _name_axes(model: onnx.ModelProto, output: str, axes: tuple[str, ...]) -> None:
-    for place, name in enumerate(axes):
-        model.graph.input[0].type.tensor_type.shape.dim[place].dim_param = name
+def _name_axes(model: onnx.ModelProto, output: str, axes: Axes) -> None:
+    for value in model.graph.input:
+        for place, name in enumerate(axes[value.name]):
+            value.type.tensor_type.shape.dim[place].dim_param = name
     if model.graph.output[0].name != output:
         raise ValueError(f"the exporter named the output {model.graph.output[0].name}")
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "B"
