@@ -87,8 +87,8 @@ def _protocol(found: Results) -> str:
         ("learned from", f"{data.training:,} interactions, {data.tags:,} tags"),
         ("data fingerprint", data.fingerprint),
         ("split fingerprint", data.split_fingerprint),
-        ("machine", f"{machine.system}, {machine.cores} cores, {machine.workers} runs side "
-         f"by side; Python {machine.python}, {libraries}"),
+        ("machine", f"{machine.system}, {machine.cores} cores, runs side by "
+         f"side: {machine.workers}; Python {machine.python}, {libraries}"),
     )  # fmt: skip
     listed = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>\n" for name, text in facts if text)
     return (
@@ -245,8 +245,8 @@ def _sheet(sheet: Sheet) -> str:
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in sheet.columns)
     body = "\n".join(_rows(sheet))
     return (
-        f'<div class="scroll"><table>\n<caption><b>{escape(sheet.title)}.</b> '
-        f"{escape(sheet.note)}</caption>\n"
+        f'<p class="soft"><b>{escape(sheet.title)}.</b> {escape(sheet.note)}</p>\n'
+        f'<div class="scroll"><table aria-label="{escape(sheet.title)}">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
 

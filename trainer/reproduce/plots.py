@@ -87,7 +87,7 @@ def differences(contrasts: Sequence[Contrast], labels: dict[str, str], name: str
     order = [row["row"] for row in rows]
     colours = {"above": BLUE, "not distinguishable": GREY, "below": RED}
     start = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=330)),
+        y=alt.Y("row:N", sort=order, title=None, axis=alt.Axis(labelLimit=400)),
         color=alt.Color("standing:N", title=None, scale=_scale(list(colours), colours),
                         legend=alt.Legend(orient="top")),
     )  # fmt: skip
@@ -109,7 +109,8 @@ def shares(points: Sequence[Share], name: str) -> str:
     colours = {"warm users": ORANGE, "cold users": BLUE}
     start = alt.Chart().encode(
         x=alt.X("share:Q", title="source-domain data in training, %",
-                scale=alt.Scale(reverse=True), axis=alt.Axis(values=[100, 75, 50, 25, 0])),
+                scale=alt.Scale(reverse=True, padding=12),
+                axis=alt.Axis(values=[100, 75, 50, 25, 0])),
         color=alt.Color("users:N", title=None, scale=_scale(list(colours), colours),
                         legend=alt.Legend(orient="top")),
     )  # fmt: skip

@@ -57,10 +57,12 @@ class Failure(BaseModel):
 
 def save(runs: Path, record: Record, alone: Ranks | None) -> None:
     """Write ranks first: where there is a record everything is there."""
+    path = runs / f"{record.key}.npz"
+    path.unlink(missing_ok=True)  # of a run before --restart
     if alone is not None:
         out = io.BytesIO()
         np.savez_compressed(out, allow_pickle=False, sampled=alone.sampled, full=alone.full)
-        write(runs / f"{record.key}.npz", out.getvalue())
+        write(path, out.getvalue())
     write(runs / f"{record.key}.json", (record.model_dump_json(indent=2) + "\n").encode())
 
 
@@ -76,8 +78,12 @@ def load(runs: Path, key: str) -> Record | None:
 
 
 def ranks(runs: Path, key: str, alone: bool) -> Ranks:
-    """The ranks of a finished run, or of its network without factors."""
-    found = _alone(runs / f"{key}.npz") if alone else read_ranks(runs / key)
+    """The ranks of a finished run, or of its network without factors.
+
+    A run may have none, by its settings or by its calibration: then the two are one.
+    """
+    path = runs / f"{key}.npz"
+    found = _alone(path) if alone and path.exists() else read_ranks(runs / key)
     return Ranks(found["sampled"], found["full"])
 
 

@@ -119,9 +119,7 @@ def _changed(
 
 
 OF_PAPER = {
-    "tree repaired: cosine routing, top K renormalised, parts of length 1, balanced": " ".join(
-        LIVING_TREE
-    ),
+    "tree repaired: cosine, top K, unit parts, balance": " ".join(LIVING_TREE),
     "top K renormalised alone": "renormalise=true",
     "parts of length 1 alone": "unit_parts=true",
     "τ annealed over the run, to 0.1": "anneal=fraction tau_floor=0.1",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from trainer.reproduce.paper import ABLATION, AMAZON, TPMV
 from trainer.reproduce.results import Line, Results
-from trainer.reproduce.rows import PAPER_BLOCK, TABLES
+from trainer.reproduce.rows import BLOCKS, PAPER_BLOCK, TABLES
 from trainer.reproduce.wording import interval, number, value
 
 FIVE = ("HR@5", "HR@10", "NDCG@5", "NDCG@10")
@@ -116,23 +116,28 @@ def _figure4(found: Results) -> Sheet:
 
 
 def _trees(found: Results) -> Sheet:
-    rows = []
-    shown: set[tuple[str, ...]] = set()
+    """Every tree once, though several tables may show its run."""
     silhouettes = {cloud.row: cloud.silhouette for cloud in found.clouds}
-    for line in found.lines:
-        if line.leaves is None or line.keys in shown or line.name.startswith("figure4"):
-            continue
-        shown.add(line.keys)
-        use = line.leaves
-        label = f"{line.label}, {TABLES[line.name.partition('/')[0]].partition(':')[0]}"
-        cells = (label, f"{use.used} of {use.leaves}", f"{use.perplexity:.0f}")
-        rows.append((line.block, (*cells, number(silhouettes.get(line.name)))))
+    of_run = {line.keys: silhouettes.get(line.name) for line in found.table("figure5")}
+    trees = {line.keys: line for line in reversed(found.lines) if line.leaves}
+    rows = [
+        (line.block or PAPER_BLOCK, _tree(line, of_run.get(line.keys)))
+        for line in reversed(trees.values())
+    ]
+    rows.sort(key=lambda row: BLOCKS.index(row[0]))
     note = (
         "Each judged user counted at their heaviest leaf. Perplexity: as many leaves used evenly. "
         "Silhouette: of the leaves by their parent, by cosine."
     )
     columns = ("run", "leaves used", "perplexity", "silhouette")
     return Sheet("trees", "Use of the memory tree", note, columns, tuple(rows))
+
+
+def _tree(line: Line, silhouette: float | None) -> tuple[str, ...]:
+    table = TABLES[line.name.partition("/")[0]].partition(":")[0]
+    use = line.leaves
+    shown = (f"{use.used} of {use.leaves}", f"{use.perplexity:.0f}") if use else ("", "")
+    return (f"{line.label} ({table})", *shown, number(silhouette))
 
 
 def _cost(found: Results) -> Sheet:

@@ -12,7 +12,7 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
   border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 p, dl, li { max-width: 44rem; }
-.soft, caption, figcaption { color: var(--soft); font-size: .88rem; }
+.soft, figcaption { color: var(--soft); font-size: .88rem; }
 .banner { background: #fff3d6; border: 1px solid #d9b44a; border-radius: 6px;
   padding: .7rem 1rem; max-width: 44rem; }
 .findings { list-style: none; padding: 0; }
@@ -22,9 +22,8 @@ p, dl, li { max-width: 44rem; }
 .verdict { font-size: .78rem; font-weight: 700; letter-spacing: .03em; color: var(--open);
   text-transform: uppercase; margin-right: .4rem; }
 .holds .verdict { color: var(--good); } .fails .verdict { color: var(--bad); }
-.scroll { overflow-x: auto; margin: .6rem 0 1rem; }
+.scroll { overflow-x: auto; margin: .3rem 0 1.6rem; }
 table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: .5rem; max-width: 44rem; }
 th, td { padding: .28rem .55rem; text-align: right; white-space: nowrap; }
 th { font-weight: 600; border-bottom: 2px solid var(--ink); vertical-align: bottom;
   white-space: normal; min-width: 4.2rem; }

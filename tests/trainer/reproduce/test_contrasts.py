@@ -65,6 +65,14 @@ def test_seeds_are_those_that_both_have(runs: Path) -> None:
     assert (single.difference, single.seeds, single.sign) == (-0.5, 2, -1)
 
 
+def test_a_network_without_factors_stands_alone_as_it_is(checkpoint: Path) -> None:
+    """Calibration may find that factors bring nothing; the row is still compared."""
+    line_ = row("table4/alone/couple", checkpoint.name)
+    standings = Standings(checkpoint.parent, GROUPS)
+    (alone,), (whole,) = standings.of(line_, alone=True), standings.of(line_)
+    assert alone.sampled.tolist() == whole.sampled.tolist()
+
+
 def test_shares_are_points_of_either_group(data: Path, checkpoint: Path) -> None:
     """Their value is the metric of the checkpoint itself, inside its interval."""
     found = open_checkpoint(checkpoint)
