@@ -121,9 +121,12 @@ def fit_factors(
     """
     block = Factors(len(known.items), config)
     block.anchors.copy_(item_VD[torch.from_numpy(known.items)])
-    found = cooccurrence_factors(train, known.items, config.factors)
-    block.factors[1:] = torch.from_numpy(found)
-    block.loud.fill_(_spread(block, users, known.numbers(len(item_VD))))
+    numbers = known.numbers(len(item_VD))
+    both = train.only(numbers[:-1] > 0)
+    if (np.diff(both.starts) > 1).any():  # somebody has two, else all factors are zero
+        found = cooccurrence_factors(both, known.items, config.factors)
+        block.factors[1:] = torch.from_numpy(found)
+    block.loud.fill_(_spread(block, users, numbers))
     return block
 
 

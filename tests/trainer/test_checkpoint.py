@@ -42,7 +42,7 @@ def test_a_checkpoint_remembers_items_by_id(checkpoint: Path) -> None:
     found = open_checkpoint(checkpoint)
     factors = found.network.factors
     assert factors is not None
-    assert len(found.item_ids) == len(factors.anchors) == len(factors.chosen) - 1 > 100
+    assert len(found.item_ids) == len(factors.anchors) == len(factors.factors) - 1 > 100
     assert found.network.dim == 16
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.trainer.conftest import SMALL
+from trainer.calibration import remember
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import read
@@ -16,7 +17,7 @@ from trainer.errors import DataError
 from trainer.evaluation import evaluate, trial
 from trainer.learner import Learner
 from trainer.towers import NETWORKS
-from trainer.train import fit, train, training_tags
+from trainer.train import train, training_tags
 
 
 def made(folder: Path, rows: Sequence[Sequence[str]], tags: dict[str, list[str]]) -> Path:
@@ -115,8 +116,9 @@ def test_a_long_history_is_weighed_as_it_is_served(tmp_path: Path) -> None:
         turned = [[*row[:9][::order], *row[9:]] for row in rows]
         held = trial(read(made(tmp_path / f"data{order}", turned, tags)), config)
         vocabulary = training_tags(held, config)
-        untrained = Learner(held.dataset, held.split, vocabulary, config)
-        assert len(fit(held, untrained, vocabulary)) == 40
-        assert untrained.network.factors is not None
-        loud.append(untrained.network.factors.loud)
+        network = Learner(held.dataset, held.split, vocabulary, config).network
+        block, known = remember(network, vocabulary, held.dataset, held.split.train)
+        assert block is not None
+        assert len(known) == 40
+        loud.append(block.loud)
     assert loud[0] == loud[1] > 0

@@ -29,9 +29,7 @@ def towers(model: str = "couple", *settings: str, factors: bool = True) -> TwoTo
     network = TwoTowers(TAGS, DOMAINS, config)
     if factors and config.factors:
         network.factors = Factors(KNOWN, config)
-        for buffer in (network.factors.carried, network.factors.chosen):
-            buffer.normal_()
-        network.factors.chosen[0] = 0.0
+        network.factors.factors[1:].normal_()
         network.factors.anchors.copy_(torch.nn.functional.normalize(torch.randn(KNOWN, 8)))
     with torch.no_grad():
         for parameter in network.parameters():
