@@ -19,13 +19,14 @@ INCIDENTAL = {"threads", "save_every_s"}  # change no result
 
 # Microseconds an example on one core, dim 64 and 8 items: only what the rest of a plan will take.
 COST_US = {
-    "couple": 180, "dssm": 45, "deepconn": 57, "youtube": 43, "ican": 93, "sasrec": 160,
-    "comirec": 55,
+    "couple": 135, "dssm": 34, "deepconn": 43, "youtube": 32, "ican": 70, "sasrec": 120,
+    "comirec": 41,
 }  # fmt: skip
 SMALL_BATCH = 1.3  # steps of 256 cost more an example than steps of 512
 BARE = 0.6  # COUPLE without content and tree
 REENCODED = 1.6
-FIXED_S = 15.0  # start, reading, the factors and judging
+FIXED_S = 15.0  # start, reading and judging
+FACTORS_S = 20.0  # fitting and weighing them
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Run:
         micro *= REENCODED if config.negatives == "reencoded" else 1.0
         micro *= 1.0 if config.content or config.group else BARE
         examples = config.epochs * targets * (1 + config.source_ratio)
-        return FIXED_S + examples * micro * 1e-6
+        return FIXED_S + (FACTORS_S if config.factors else 0.0) + examples * micro * 1e-6
 
 
 @dataclass(frozen=True)

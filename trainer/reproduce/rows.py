@@ -71,6 +71,7 @@ def _table4() -> list[Row]:
     rows = []
     for model, label in MODELS.items():
         mine, couple = (f"model={model}",), model == "couple"
+        quick = model in ("youtube", "sasrec", "couple")
         paper, default, alone = (
             tuple(f"table4/{recipe}/{rival}" for rival in RIVALS)
             for recipe in ("paper", "default", "alone")
@@ -80,9 +81,10 @@ def _table4() -> list[Row]:
             Row(f"table4/paper/{model}", label, (*PAPER, *mine), PAPER_BLOCK,
                 (*paper, *nothing) if couple else ()),
             Row(f"table4/default/{model}", label, mine, DEFAULT_BLOCK,
-                (*default, *nothing, *more) if couple else ()),
+                (*default, *nothing, *more) if couple else (), quick=quick),
             Row(f"table4/alone/{model}", label, mine, ALONE_BLOCK,
-                (*alone, *nothing, "table4/paper/couple") if couple else (), alone=True),
+                (*alone, *nothing, "table4/paper/couple") if couple else (), alone=True,
+                quick=quick),
         ]  # fmt: skip
     rows += [
         Row(f"table4/{name}", label, (f"model={name}",), UNTRAINED_BLOCK)
