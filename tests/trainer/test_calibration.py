@@ -86,6 +86,18 @@ def test_what_is_set_aside_is_known_in_the_end(data: Path, tmp_path: Path) -> No
         assert found.network.dim == 16
 
 
+def test_the_network_never_learns_what_judges_the_loudness(data: Path, tmp_path: Path) -> None:
+    """It is the one that training without those items gives, to the bit."""
+    _, calibration, config = held_out(data, "epochs=0.3")
+    train(data, tmp_path, config, progress=False)
+    held, tags = calibration.held, open_checkpoint(tmp_path).vocabulary
+    alone = Learner(held.dataset, held.split, tags, config)
+    for step in range(alone.examples.steps):
+        alone.step(step)
+    found = open_checkpoint(tmp_path).tensors
+    assert all(torch.equal(found[name], t) for name, t in alone.network.state_dict().items())
+
+
 def test_two_runs_choose_the_same(data: Path, tmp_path: Path) -> None:
     """To the bit: nothing in it is left to chance."""
     for name in ("one", "two"):

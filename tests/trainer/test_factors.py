@@ -203,6 +203,25 @@ def test_a_block_is_as_loud_as_the_network_or_so_many_times() -> None:
     assert not once.factors[0].any()
 
 
+def test_loudness_is_judged_on_items_as_if_they_were_new() -> None:
+    """Each scored by what the others carry to it, block against block without the item."""
+    train = rows()
+    histories = [train[u] for u in range(len(train)) if len(train[u]) > 1]
+    network = units(len(histories), 1, D)
+    found, known = fitted(train, W, "sharpness=5")
+    mine = []
+    for row in range(W):
+        others = np.delete(np.arange(W), row)
+        less = Factors(W - 1, config("sharpness=5"))
+        less.anchors.copy_(found.anchors[others])
+        less.factors[1:] = found.factors[1:][others]
+        mine.append(less.of_items(found.anchors[row : row + 1])[0])
+    users = [found.of_users(torch.from_numpy(known.numbers(W)[h])[None])[0] for h in histories]
+    spread = (torch.stack(users) @ torch.stack(mine).T).std()
+    expected = (network[:, 0] @ found.anchors.T).std() / spread
+    torch.testing.assert_close(found.loud, expected, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("items", [1, 2, 3])
 @pytest.mark.parametrize("rarer", [0, 3])
 def test_a_tiny_catalogue_is_ranked_by_its_network(items: int, rarer: int) -> None:
