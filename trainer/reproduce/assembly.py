@@ -89,11 +89,11 @@ class Assembly:
     def _contrasts(self, lines: Sequence[Line], standings: Standings) -> Iterator[Contrast]:
         by_name = {line.name: line for line in lines if line.keys}
         alone = {row.name: row.alone for row, _ in self.plan.rows}
-        for row, _ in self.plan.rows:
-            for other in row.against:
-                if row.name in by_name and other in by_name:
-                    mine, theirs = ((by_name[n], alone[n]) for n in (row.name, other))
-                    yield from contrasts_of(mine, theirs, standings)
+        pairs = [(row.name, other) for row, _ in self.plan.rows for other in row.against]
+        for names in pairs:
+            if by_name.keys() >= set(names):
+                mine, theirs = ((by_name[name], alone[name]) for name in names)
+                yield from contrasts_of(mine, theirs, standings)
 
     def _shares(self, lines: Sequence[Line], standings: Standings) -> Iterator[Share]:
         for line in lines:

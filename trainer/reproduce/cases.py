@@ -17,7 +17,7 @@ from trainer.network import unit
 from trainer.reproduce.results import Candidate, Case, Item, Link
 
 SHOWN = 5  # candidates of a user
-FOUND = 10  # a truth of a rank below this was found
+FOUND = SHOWN  # a truth among them was found
 MIN_ITEMS = 3
 LINKS = 3
 SEED = 8  # of the figure
@@ -41,7 +41,7 @@ def cases_of(found: Checkpoint, held: Trial, ranks: Ranks) -> tuple[Case, ...]:
         case = held.split.cases[number]
         history = case.history[-found.config.max_items :]
         scores = scorer([case.history], held.pool)[0]
-        best = np.argsort(-_unmet(scores, held, number), kind="stable")[:SHOWN]
+        best = _best(scores, held, number, int(ranks.full[number]))
         candidates = tuple(
             _candidate(held, int(i), scores[i], case.positive, near, history) for i in best
         )
@@ -67,11 +67,15 @@ def _drawn(held: Trial, full: Numbers, cold: bool, hit: bool) -> int | None:
     return int(np.random.default_rng(SEED).choice(fitting)) if fitting else None
 
 
-def _unmet(scores: NDArray[np.float32], held: Trial, number: int) -> NDArray[np.float32]:
-    """Scores of what the user never met, and of the truth; the others go last."""
-    case = held.split.cases[number]
-    met = np.setdiff1d(held.split.whole[case.user], [case.positive])
-    return np.where(np.isin(held.pool, met), -np.inf, scores).astype(np.float32)
+def _best(scores: NDArray[np.float32], held: Trial, number: int, rank: int) -> Numbers:
+    """Places in the pool of the best items that the user never met: [SHOWN].
+
+    The truth stands at the rank at which it was judged, where ties fell at random.
+    """
+    case, order = held.split.cases[number], np.argsort(-scores, kind="stable")
+    others = order[~np.isin(held.pool[order], held.split.whole[case.user])]
+    truth = np.searchsorted(held.pool, case.positive)
+    return np.insert(others, rank, truth)[:SHOWN]
 
 
 def item_of(dataset: Dataset, item: int) -> Item:

@@ -114,26 +114,28 @@ def _table4(found: Results, by_name: dict[str, Sheet]) -> str:
 
 
 def _ablations(found: Results, by_name: dict[str, Sheet]) -> str:
+    names = [name for name in ("table5", "readings", "beyond") if name in by_name]
+    return "\n".join(
+        _section(by_name[name].title, *_differences(found, name), _sheet(by_name[name]))
+        for name in names
+    )
+
+
+def _differences(found: Results, name: str) -> Iterator[str]:
+    """A plot of each block of an ablation table."""
     labels = {line.name: line.label for line in found.lines}
-    out = []
-    for name in ("table5", "readings", "beyond"):
-        if name not in by_name:
-            continue
-        parts: list[str] = []
-        for block in ("", *BLOCKS):
-            rows = {line.name for line in found.table(name) if line.block == block}
-            some = [
-                c
-                for c in found.contrasts
-                if c.row in rows
-                and (c.group, c.metric) == ("all", "HR@10")
-                and not c.against.endswith("/batch")
-            ]
-            if some:
-                chart = plots.differences(some, labels, f"{name}{len(parts)}")
-                parts.append(_figure(chart, f"{block or 'Against the base'}."))
-        out.append(_section(by_name[name].title, *parts, _sheet(by_name[name])))
-    return "\n".join(out)
+    for place, block in enumerate(("", *BLOCKS)):
+        rows = {line.name for line in found.table(name) if line.block == block}
+        some = [
+            c
+            for c in found.contrasts
+            if c.row in rows
+            and (c.group, c.metric) == ("all", "HR@10")
+            and not c.against.endswith("/batch")  # one reference a plot; the table has both
+        ]
+        if some:
+            chart = plots.differences(some, labels, f"{name}{place}")
+            yield _figure(chart, f"{block or 'Against the base'}.")
 
 
 def _figure4(found: Results, by_name: dict[str, Sheet]) -> str:

@@ -23,6 +23,7 @@ LOOK_S = 0.2
 PATIENCE_S = 10.0  # for a process that was asked to end
 Outcome = dict[str, Record | Failure]  # by key
 Show = Callable[["Progress"], None]
+Running = dict[str, tuple[Run, subprocess.Popen[bytes]]]  # by key
 
 
 @dataclass
@@ -96,20 +97,28 @@ class Runner:
         return record
 
     def _work(self, waiting: list[Run], found: Outcome, progress: Progress, show: Show) -> None:
-        running: dict[str, tuple[Run, subprocess.Popen[bytes]]] = {}
+        running: Running = {}
         with _ended(running):
             while waiting or running:
-                while waiting and len(running) < self.workers:
-                    run = waiting.pop(0)
-                    running[run.key] = (run, self._start(run))
-                    progress.running[run.key] = time.monotonic()
-                for run, process in list(running.values()):
-                    if process.poll() is not None:
-                        found[run.key] = self._outcome(run, process.returncode)
-                        del running[run.key], progress.running[run.key]
-                        progress.done.add(run.key)
+                self._fill(waiting, running, progress)
+                self._collect(running, found, progress)
                 show(progress)
                 time.sleep(LOOK_S)
+
+    def _fill(self, waiting: list[Run], running: Running, progress: Progress) -> None:
+        """Start as many as there are places."""
+        while waiting and len(running) < self.workers:
+            run = waiting.pop(0)
+            running[run.key] = (run, self._start(run))
+            progress.running[run.key] = time.monotonic()
+
+    def _collect(self, running: Running, found: Outcome, progress: Progress) -> None:
+        """Take what has ended."""
+        ended = [pair for pair in running.values() if pair[1].poll() is not None]
+        for run, process in ended:
+            found[run.key] = self._outcome(run, process.returncode)
+            del running[run.key], progress.running[run.key]
+            progress.done.add(run.key)
 
     def _start(self, run: Run) -> subprocess.Popen[bytes]:
         shown = one_thread(run) if self.workers > 1 else run
@@ -139,7 +148,7 @@ class Runner:
 
 
 @contextmanager
-def _ended(running: dict[str, tuple[Run, subprocess.Popen[bytes]]]) -> Iterator[None]:
+def _ended(running: Running) -> Iterator[None]:
     """Leave no process behind, whatever happens."""
     try:
         yield
