@@ -147,7 +147,7 @@ def cooccurrence_factors(train: Sequences, known: Numbers, size: int = FACTORS) 
         return found
 
     rank, factors = min(size, len(known) - 1), np.zeros((len(known), size))
-    if rank >= 1 and has.nnz:
+    if rank >= 1 and (np.diff(has.indptr) > 1).any():  # somebody has two, else all are zero
         shape = (len(known), len(known))
         operator = LinearOperator(shape, matvec=times, dtype=np.float64)
         values, vectors = eigsh(
@@ -164,8 +164,9 @@ def _chosen(train: Sequences, known: Numbers) -> sp.csr_array:
     """Which of the known items each user's newest ones are: sparse [U, W]."""
     lengths = np.diff(train.starts)
     newest = np.repeat(train.starts[1:], lengths) - np.arange(len(train.items)) <= LONGEST
-    rows = np.repeat(np.arange(len(train)), lengths)[newest]
-    columns = np.searchsorted(known, train.items[newest])
+    met = newest & np.isin(train.items, known)
+    rows = np.repeat(np.arange(len(train)), lengths)[met]
+    columns = np.searchsorted(known, train.items[met])
     ones = np.ones(len(rows))
     return sp.csr_array(sp.coo_array((ones, (rows, columns)), shape=(len(train), len(known))))
 

@@ -93,7 +93,10 @@ def _factor(matrix: sp.csr_array, dim: int, power: float = 0.5) -> NDArray[np.fl
     out = np.zeros((matrix.shape[0], dim))
     if matrix.nnz == 0 or rank < 1:
         return out
-    left, values, _ = svds(matrix, k=rank, v0=np.ones(min(matrix.shape)), solver="arpack")
+    start = np.ones(min(matrix.shape))
+    left, values, _ = svds(matrix, k=rank, v0=start, solver="arpack", rng=0)
+    largest = np.abs(left).argmax(axis=0)  # a direction's sign is free: its largest is positive
+    left = left * np.sign(left[largest, np.arange(rank)])
     out[:, :rank] = left[:, ::-1] * np.maximum(values[::-1], 0.0) ** power
     out[np.diff(matrix.indptr) == 0] = 0.0  # the solver leaves 1e-16 there
     return out
