@@ -67,7 +67,8 @@ class Factors(nn.Module):
         (Bachrach et al., RecSys 2014).
         """
         factors_BF = self.of_items(item_BD)
-        longest = self.factors.norm(dim=1).max().clamp(min=1e-12)
+        # A little above: at zero the root below would turn rounding into 1e-4.
+        longest = 1.01 * self.factors.norm(dim=1).max().clamp(min=1e-12)
         rest_B1 = (longest - (factors_BF**2).sum(1, keepdim=True)).clamp(min=0.0).sqrt()
         joined = torch.cat([item_BD, factors_BF, rest_B1], dim=1)
         real_B1 = (item_BD != 0).any(1, keepdim=True).to(joined.dtype)

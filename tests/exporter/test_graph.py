@@ -120,6 +120,15 @@ def test_items_are_carried_and_padded_as_in_torch() -> None:
         assert np.linalg.norm(got[-1]) == pytest.approx(1)
 
 
+def test_an_item_that_is_a_known_one_does_not_amplify_rounding() -> None:
+    """The longest factors leave nothing to fill up, and the root of nothing is steep."""
+    network = remembering("model=youtube")
+    tags = np.arange(1, KNOWN + 1)[:, None]
+    with torch.inference_mode():
+        expected = network.item(torch.from_numpy(tags)).numpy()
+    np.testing.assert_allclose(run(item_graph(network), tags=tags), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("model", NETWORKS)
 def test_what_depends_on_weights_alone_is_worked_out_before(exported: Made, model: str) -> None:
     """And no table is there twice: the towers hold every known item."""
