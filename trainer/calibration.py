@@ -6,19 +6,22 @@ items are from the test, and every loudness is tried on them; the test plays no 
 """
 
 import numpy as np
+import torch
 
-from bundle import ItemIds, Vocabulary
+from bundle import ItemIds, Vocabulary, pad_items
 from bundle.items import ITEM_ID
 from trainer.config import Config
 from trainer.data import Dataset, Sequences
 from trainer.evaluation import Trial, judge, trial_of
 from trainer.factors import Factors, fit_factors, known_items
+from trainer.ppmi import shared_vectors
 from trainer.scorer import TowersScorer
 from trainer.split import hold_out
 from trainer.towers import TwoTowers
 
 LOUDNESSES = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)  # times the network's own spread of scores
 METRICS = ("HR@10", "NDCG@10", "Recall@100")  # judged by their sum
+LEVEL = 0.01  # of that sum: the quietest that is so near to the best is taken
 FEWEST = 50  # users to judge; fewer say too little, and the network stays alone
 PEOPLE = 2000  # users whose scores say how far the network's spread
 
@@ -55,7 +58,8 @@ class Calibration:
             metrics = judge(self.held, scorer)["all"]
             found[loudness] = sum(metrics[name] for name in METRICS)
         network.factors = None
-        return max(found, key=found.__getitem__)
+        enough = max(found.values()) - LEVEL
+        return next(loudness for loudness, sum_ in found.items() if sum_ >= enough)
 
 
 def remember(
@@ -74,6 +78,11 @@ def remember(
     several = np.flatnonzero(np.diff(train.starts) > 1)
     some = np.random.default_rng(config.seed).permutation(several)[:PEOPLE]
     histories = [train[user][-config.max_history :] for user in some]
-    items = scorer.items(np.arange(len(dataset.item_ids)))
-    block = fit_factors(train, known, items, (histories, scorer.users(histories)), config)
+    ids = [vocabulary.ids(tags) for tags in dataset.tags]
+    items = scorer.items(np.arange(len(ids))), torch.from_numpy(pad_items(ids, config.max_tags))
+    block = Factors(len(known.items), len(vocabulary), config)
+    block.lexical.copy_(
+        torch.from_numpy(shared_vectors(train, ids, len(vocabulary), config.lexical))
+    )
+    fit_factors(train, known, block, items, (histories, scorer.users(histories)))
     return block, ItemIds(dataset.item_ids[item] for item in known.items)

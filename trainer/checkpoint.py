@@ -93,7 +93,7 @@ class Checkpoint:
             raise CheckpointError(f"{self.path} holds {self.config.model}, which is no network")
         network = TwoTowers(len(self.vocabulary), len(self.about.domains), self.config)
         if len(self.item_ids):
-            network.factors = Factors(len(self.item_ids), self.config)
+            network.factors = Factors(len(self.item_ids), len(self.vocabulary), self.config)
         try:
             network.load_state_dict(self.tensors)
         except RuntimeError as error:

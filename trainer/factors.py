@@ -2,11 +2,12 @@
 
 The network learns what tags say of each other; which items the same users chose says more, where
 it is known. The co-occurrence of the training items is factored, and a new item takes over the
-factors of the items whose network vectors are nearest to its own: attention over all items that
-training has seen. It is fitted after training, since learning both jointly loses (MODEL.md), and
-weighed by what it brings to items set aside (calibration.py).
-Shapes: B batch, M item ids of a history, N tags, D dim, I interests, F factors, W known items,
-V items of the data set.
+factors of the items that it looks like: attention over all items that training has seen. Two items
+look alike by the network's vectors and, for a part, by the rare tags they share (latent semantic
+analysis). It is fitted after training, since learning both jointly loses (MODEL.md), and weighed by
+what it brings to items set aside (calibration.py).
+Shapes: B batch, M item ids of a history, N tags, D dim, S lexical dim, I interests, F factors,
+W known items, T tag ids (0 is padding), V items of the data set.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from trainer.config import Config
 from trainer.data import Numbers, Sequences
 from trainer.icf import cooccurrence_factors
-from trainer.network import FAR, unit
+from trainer.network import FAR, mean_tags, unit
 
 SAMPLE = 2000  # users and items over which the spread of scores is measured
 EVEN = 1e-4  # of a score's size: a smaller spread is rounding
@@ -30,20 +31,28 @@ EVEN = 1e-4  # of a score's size: a smaller spread is rounding
 class Factors(nn.Module):
     """Factors of known items, and how a new one gets its own. Row w is line w + 1 of items.txt."""
 
+    lexical: Tensor
     anchors: Tensor
     factors: Tensor
     loud: Tensor
 
-    def __init__(self, known: int, config: Config) -> None:
+    def __init__(self, known: int, vocabulary: int, config: Config) -> None:
         super().__init__()
         self.sharp, self.recency = config.sharpness, config.recency
-        self.register_buffer("anchors", torch.zeros(known, config.dim))  # unit item vectors
+        self.share = config.lexical_share
+        self.register_buffer("lexical", torch.zeros(vocabulary + 1, config.lexical))
+        self.register_buffer("anchors", torch.zeros(known, config.dim + config.lexical))  # looks
         self.register_buffer("factors", torch.zeros(known + 1, config.factors))  # row 0: unknown
         self.register_buffer("loud", torch.tensor(1.0))  # of this block beside the network's
 
-    def of_items(self, item_BD: Tensor) -> Tensor:
-        """Unit item vectors → [B, F]: attention over the known items by cosine."""
-        near_BW = torch.softmax(self.sharp * (item_BD @ self.anchors.T), dim=-1)
+    def look(self, item_BD: Tensor, tags_BN: Tensor) -> Tensor:
+        """What an item is recognised by: [B, D + S]; inner products are cosines, mixed."""
+        lexical_BS = unit(mean_tags(tags_BN, tags_BN > 0, self.lexical))
+        return torch.cat([(1 - self.share) ** 0.5 * item_BD, self.share**0.5 * lexical_BS], dim=1)
+
+    def of_items(self, look_BX: Tensor) -> Tensor:
+        """Looks → [B, F]: attention over the known items."""
+        near_BW = torch.softmax(self.sharp * (look_BX @ self.anchors.T), dim=-1)
         return _damped(near_BW @ self.factors[1:])
 
     def of_users(self, items_BM: Tensor) -> Tensor:
@@ -59,14 +68,14 @@ class Factors(nn.Module):
         self.loud.mul_(times)
         return self
 
-    def join_item(self, item_BD: Tensor) -> Tensor:
-        """Item vectors → [B, D + F + 1] of length 1; zero stays zero.
+    def join_item(self, item_BD: Tensor, tags_BN: Tensor) -> Tensor:
+        """Item vectors and their tags → [B, D + F + 1] of length 1; zero stays zero.
 
         Factors differ in length. The last number fills every item up to the same length and meets
         a zero in the user's vector, so that the order by inner product is untouched
         (Bachrach et al., RecSys 2014).
         """
-        factors_BF = self.of_items(item_BD)
+        factors_BF = self.of_items(self.look(item_BD, tags_BN))
         # A little above: at zero the root below would turn rounding into 1e-4.
         longest = 1.01 * self.factors.norm(dim=1).max().clamp(min=1e-12)
         rest_B1 = (longest - (factors_BF**2).sum(1, keepdim=True)).clamp(min=0.0).sqrt()
@@ -111,27 +120,32 @@ def known_items(train: Sequences, sound: NDArray[np.bool_], most: int) -> Known:
 def fit_factors(
     train: Sequences,
     known: Known,
-    item_VD: Tensor,
+    block: Factors,
+    items: tuple[Tensor, Tensor],
     users: tuple[Sequence[Numbers], Tensor],
-    config: Config,
-) -> Factors:
+) -> None:
     """Factor the co-occurrence of the known items, and make the block as loud as the network.
 
-    `item_VD` are the network's vectors of all items; `users` some histories of item numbers with
-    the network's vectors [B, I, D] of their users.
+    The block has its lexical table. `items` are the network's vectors [V, D] and the tags [V, N];
+    `users` some histories of item numbers with the network's vectors [B, I, D] of their users.
     """
-    block = Factors(len(known.items), config)
-    block.anchors.copy_(item_VD[torch.from_numpy(known.items)])
-    numbers = known.numbers(len(item_VD))
+    vectors_VD, tags_VN = items
+    chosen = torch.from_numpy(known.items)
+    block.anchors.copy_(block.look(vectors_VD[chosen], tags_VN[chosen]))
+    numbers = known.numbers(len(vectors_VD))
     both = train.only(numbers[:-1] > 0)
     if (np.diff(both.starts) > 1).any():  # somebody has two, else all factors are zero
-        found = cooccurrence_factors(both, known.items, config.factors)
+        found = cooccurrence_factors(both, known.items, block.factors.shape[1])
         block.factors[1:] = torch.from_numpy(found)
-    block.loud.fill_(_spread(block, users, numbers))
-    return block
+    block.loud.fill_(_spread(block, users, vectors_VD[chosen], numbers))
 
 
-def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Numbers) -> float:
+def _spread(
+    block: Factors,
+    users: tuple[Sequence[Numbers], Tensor],
+    known_WD: Tensor,
+    numbers: Numbers,
+) -> float:
     """Standard deviation of the network's scores over that of this block's.
 
     Zero where this block tells no item from another: too few of them, or nobody with several.
@@ -150,7 +164,7 @@ def _spread(block: Factors, users: tuple[Sequence[Numbers], Tensor], numbers: Nu
     logits[torch.arange(len(some)), some] = FAR
     near = torch.softmax(logits, dim=-1)
     mine = block.of_users(torch.from_numpy(numbers[items])) @ _damped(near @ block.factors[1:]).T
-    theirs = (user_BID @ anchors.T).amax(1)
+    theirs = (user_BID @ known_WD[some].T).amax(1)
     # What lifts all of a user's scores alike orders nothing: items must differ for some user.
     even = mine.std(dim=1).mean() <= EVEN * mine.abs().mean()
     return 0.0 if even else float(theirs.std() / mine.std())

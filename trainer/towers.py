@@ -41,7 +41,7 @@ class TwoTowers(nn.Module):
     def item(self, tags_BN: Tensor) -> Tensor:
         """Tag ids [B, N] → item vectors of length 1, as served; zeros for an item without tags."""
         item_BD = self.encode_items(tags_BN, self.tags.weight)
-        return item_BD if self.factors is None else self.factors.join_item(item_BD)
+        return item_BD if self.factors is None else self.factors.join_item(item_BD, tags_BN)
 
     def user(self, tags_BLN: Tensor, items_BM: Tensor | None = None) -> Tensor:
         """Tag ids [B, L, N], item ids [B, M] if factors want them → [B, I, …] of length 1."""

@@ -19,7 +19,7 @@ from trainer.config import Config
 from trainer.factors import Factors
 from trainer.towers import NETWORKS, TwoTowers
 
-TINY = ("dim=8", "heads=2", "tree=4,16", "leaves=4", "factors=7")
+TINY = ("dim=8", "heads=2", "tree=4,16", "leaves=4", "factors=7", "lexical=4")
 KNOWN = 12
 GRAPHS = ("user_tower.onnx", "item_tower.onnx")
 
@@ -42,11 +42,12 @@ def untrained(*settings: str) -> TwoTowers:
 def remembering(*settings: str) -> TwoTowers:
     """The same with random factors of 12 items."""
     network = untrained(*settings)
-    network.factors = Factors(KNOWN, network.config).eval()
+    network.factors = Factors(KNOWN, 30, network.config).eval()
     for table in network.factors.buffers():
         table.normal_()
     tags = torch.arange(1, KNOWN + 1).unsqueeze(1)
-    network.factors.anchors.copy_(network.encode_items(tags, network.tags.weight).detach())
+    items = network.encode_items(tags, network.tags.weight).detach()
+    network.factors.anchors.copy_(network.factors.look(items, tags))
     return network
 
 
@@ -154,7 +155,7 @@ def test_known_items_are_in_the_tower_that_needs_them(exported: Made) -> None:
         )
         for name in GRAPHS
     }
-    assert tables == {GRAPHS[0]: [[7, known + 1]], GRAPHS[1]: [[7, known], [8, known]]}
+    assert tables == {GRAPHS[0]: [[7, known + 1]], GRAPHS[1]: [[7, known], [12, known]]}
 
 
 @pytest.mark.parametrize("model", NETWORKS)

@@ -14,7 +14,7 @@ from trainer.train import train, training_tags
 
 SMALL = (
     "dim=8", "heads=2", "tree=4,16", "leaves=4", "max_tags=6", "batch=64", "epochs=1",
-    "warmup=5", "threads=1", "save_every_s=0", "factors=7", "loudness=3",
+    "warmup=5", "threads=1", "save_every_s=0", "factors=7", "lexical=4", "loudness=3",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.trainer.conftest import SMALL
-from trainer.calibration import LOUDNESSES, METRICS, Calibration, remember
+from trainer.calibration import LEVEL, LOUDNESSES, METRICS, Calibration, remember
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import read
@@ -54,7 +54,7 @@ def test_nothing_is_set_aside_where_nothing_is_chosen(data: Path, setting: str) 
     assert network.factors is None
 
 
-def test_the_loudness_that_judges_best_is_taken(data: Path) -> None:
+def test_the_quietest_of_the_best_is_taken(data: Path) -> None:
     """By hand, one after the other; the network is left as it was."""
     held, calibration, config = held_out(data)
     network, tags = untrained(calibration.held, config), training_tags(held, config)
@@ -70,7 +70,8 @@ def test_the_loudness_that_judges_best_is_taken(data: Path) -> None:
         scorer = TowersScorer(network, tags, item_ids, held.dataset)
         metrics = judge(calibration.held, scorer)["all"]
         scores[loudness] = sum(metrics[name] for name in METRICS)
-    assert scores[found] == max(scores.values())
+    level = [times for times, score in scores.items() if score >= max(scores.values()) - LEVEL]
+    assert found == min(level)
 
 
 def test_what_is_set_aside_is_known_in_the_end(data: Path, tmp_path: Path) -> None:

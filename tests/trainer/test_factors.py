@@ -1,6 +1,7 @@
 """Factors say what users chose together, go over to new items, and join the network's vectors.
 
-Shapes: B batch, M item ids, D dim, F factors, I interests, W known items, V items.
+Shapes: B batch, M item ids, N tags, D dim, S lexical dim, F factors, I interests, W known items,
+T tags, V items.
 """
 
 import numpy as np
@@ -15,18 +16,19 @@ from trainer.data import Sequences
 from trainer.factors import Factors, Known, fit_factors, known_items
 from trainer.icf import SMOOTHING_OF_FACTORS, SPECTRUM, cooccurrence_factors
 
-D, F, W = 8, 5, 12
+D, S, F, W, T = 8, 4, 5, 12, 30
 
 
 def config(*settings: str) -> Config:
-    return Config.with_overrides(["dim=8", "heads=2", f"factors={F}", *settings])
+    return Config.with_overrides(["dim=8", "heads=2", f"factors={F}", f"lexical={S}", *settings])
 
 
 def block(*settings: str) -> Factors:
     """Made-up factors of W known items."""
     generator = torch.Generator().manual_seed(0)
-    found = Factors(W, config(*settings))
-    found.anchors.copy_(normalize(torch.randn(W, D, generator=generator)))
+    found = Factors(W, T, config(*settings))
+    found.lexical[1:] = torch.randn(T, S, generator=generator)
+    found.anchors.copy_(normalize(torch.randn(W, D + S, generator=generator)))
     found.factors[1:] = torch.randn(W, F, generator=generator)
     found.loud.fill_(1.7)
     return found
@@ -34,6 +36,11 @@ def block(*settings: str) -> Factors:
 
 def units(*shape: int) -> Tensor:
     return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)), dim=-1)
+
+
+def tags(items: int) -> Tensor:
+    """Two tags an item: [V, 2]."""
+    return torch.randint(1, T + 1, (items, 2), generator=torch.Generator().manual_seed(3))
 
 
 def rows(users: int = 60, items: int = W) -> Sequences:
@@ -90,8 +97,9 @@ def test_joining_keeps_the_order_of_the_sum_of_both_scores(interests: int) -> No
     """
     factors, users, items = block(), units(4, interests, D), units(50, D)
     ids = torch.randint(0, W + 1, (4, 6), generator=torch.Generator().manual_seed(2))
-    found = factors.join_user(users, ids) @ factors.join_item(items).T
-    both = users @ items.T + (1.7 * factors.of_users(ids) @ factors.of_items(items).T).unsqueeze(1)
+    found = factors.join_user(users, ids) @ factors.join_item(items, tags(50)).T
+    carried = factors.of_items(factors.look(items, tags(50)))
+    both = users @ items.T + (1.7 * factors.of_users(ids) @ carried.T).unsqueeze(1)
     share = found / both
     torch.testing.assert_close(share, share[..., :1].expand_as(share), rtol=1e-3, atol=1e-4)
     assert (share > 0).all()
@@ -102,7 +110,7 @@ def test_joined_vectors_have_length_one_and_zero_stays_zero() -> None:
     """Of users always, of items that have a tag."""
     factors, items = block(), units(5, D)
     items[2] = 0.0
-    joined = factors.join_item(items)
+    joined = factors.join_item(items, tags(5) * items.any(1, keepdim=True))
     assert joined.shape == (5, D + F + 1)
     assert not joined[2].any()
     torch.testing.assert_close(joined.norm(dim=1), torch.tensor([1.0, 1, 0, 1, 1]))
@@ -112,12 +120,20 @@ def test_joined_vectors_have_length_one_and_zero_stays_zero() -> None:
     assert not users[..., -1].any()
 
 
+def test_a_look_mixes_the_network_and_the_tags() -> None:
+    """Its inner products are both cosines, each by its share."""
+    factors, items = block("lexical_share=0.3"), units(20, D)
+    look = factors.look(items, tags(20))
+    lexical = normalize(factors.lexical[tags(20)].mean(1))
+    torch.testing.assert_close(look @ look.T, 0.7 * items @ items.T + 0.3 * lexical @ lexical.T)
+
+
 def test_unknown_ids_give_zero_and_the_network_decides() -> None:
     """A user with no known item is ranked by the network alone."""
     factors, users, items = block(), units(2, 1, D), units(30, D)
     unknown = torch.zeros(2, 4, dtype=torch.int64)
     assert not factors.of_users(unknown).any()
-    found = factors.join_user(users, unknown) @ factors.join_item(items).T
+    found = factors.join_user(users, unknown) @ factors.join_item(items, tags(30)).T
     assert (found.argsort(-1) == (users @ items.T).argsort(-1)).all()
 
 
@@ -148,20 +164,25 @@ def test_an_item_takes_over_the_factors_of_those_like_it() -> None:
 
 def fitted(train: Sequences, items: int, *settings: str) -> tuple[Factors, Known]:
     """Fit to made-up network vectors."""
-    vectors = units(items, D)
     known = known_items(train, np.ones(items, dtype=np.bool_), 99)
+    return fit(train, known, items, *settings), known
+
+
+def fit(train: Sequences, known: Known, items: int, *settings: str) -> Factors:
     histories = [train[u] for u in range(len(train)) if len(train[u]) > 1]
     users = (histories, units(len(histories), 1, D))
-    return fit_factors(train, known, vectors, users, config(*settings)), known
+    found = Factors(len(known.items), T, config(*settings))
+    found.lexical[1:] = units(T, S)
+    fit_factors(train, known, found, (units(items, D), tags(items)), users)
+    return found
 
 
 def test_unknown_items_take_no_part() -> None:
     """As if they were not in the data."""
     known, train = np.array([2, 4, 7]), rows()
-    given = (units(W, D), ([train[0]], units(1, 1, D)), config())
-    found = fit_factors(train, Known(known), *given).factors
+    found = fit(train, Known(known), W).factors
     without = train.only(np.isin(np.arange(W), known))
-    assert torch.equal(found, fit_factors(without, Known(known), *given).factors)
+    assert torch.equal(found, fit(without, Known(known), W).factors)
     less = Sequences.of([np.searchsorted(known, without[u]) for u in range(len(without))])
     expected = cooccurrence_factors(less, np.arange(3), F)
     torch.testing.assert_close(found[1:], torch.from_numpy(expected).float())
@@ -212,13 +233,14 @@ def test_loudness_is_judged_on_items_as_if_they_were_new() -> None:
     mine = []
     for row in range(W):
         others = np.delete(np.arange(W), row)
-        less = Factors(W - 1, config("sharpness=5"))
+        less = Factors(W - 1, T, config("sharpness=5"))
         less.anchors.copy_(found.anchors[others])
         less.factors[1:] = found.factors[1:][others]
         mine.append(less.of_items(found.anchors[row : row + 1])[0])
     users = [found.of_users(torch.from_numpy(known.numbers(W)[h])[None])[0] for h in histories]
     spread = (torch.stack(users) @ torch.stack(mine).T).std()
-    expected = (network[:, 0] @ found.anchors.T).std() / spread
+    vectors = units(W, D)[torch.from_numpy(known.items)]
+    expected = (network[:, 0] @ vectors.T).std() / spread
     torch.testing.assert_close(found.loud, expected, rtol=1e-4, atol=0)
 
 
@@ -241,7 +263,7 @@ def test_a_tiny_catalogue_is_ranked_by_its_network(items: int, rarer: int) -> No
     torch.testing.assert_close(joined.norm(dim=2), torch.ones(4, 1))
     assert (joined[..., :D].norm(dim=2) > 0.01).all()
     if items == 1 or not rarer:
-        both = joined @ factors.join_item(found).T
+        both = joined @ factors.join_item(found, tags(20)).T
         assert (both.argsort(-1) == (users @ found.T).argsort(-1)).all()
 
 

@@ -106,7 +106,7 @@ def test_ids_that_no_service_could_send_are_not_known(tmp_path: Path) -> None:
 def test_a_long_history_is_weighed_as_it_is_served(tmp_path: Path) -> None:
     """Its newest M items say how loud the factors must be: the order before them is never read."""
     rng, names = np.random.default_rng(0), [f"i{number:02}" for number in range(40)]
-    tags = {name: [f"t{number % 7}", "x"] for number, name in enumerate(names)}
+    tags = {name: [f"t{int(number**0.5)}", "x"] for number, name in enumerate(names)}
     rows = [rng.permutation(names)[:12].tolist() for _ in range(30)]
     config = Config.with_overrides(
         [*SMALL, "split=none", "tag_init=random", "max_items=3", "max_history=3", "recency=0.5"]

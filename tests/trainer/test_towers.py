@@ -16,7 +16,7 @@ from trainer.towers import NETWORKS, TwoTowers
 
 TINY = (
     "dim=8", "heads=2", "tree=4,16", "leaves=4", "dropout=0", "tag_dropout=0", "factors=5",
-    "interests=3",
+    "lexical=4", "interests=3",
 )  # fmt: skip
 TAGS, DOMAINS, KNOWN = 9, 2, 6
 EVERY = pytest.mark.parametrize("model", NETWORKS)
@@ -28,9 +28,10 @@ def towers(model: str = "couple", *settings: str, factors: bool = True) -> TwoTo
     config = Config.with_overrides([*TINY, f"model={model}", *settings])
     network = TwoTowers(TAGS, DOMAINS, config)
     if factors and config.factors:
-        network.factors = Factors(KNOWN, config)
+        network.factors = Factors(KNOWN, TAGS, config)
         network.factors.factors[1:].normal_()
-        network.factors.anchors.copy_(torch.nn.functional.normalize(torch.randn(KNOWN, 8)))
+        network.factors.lexical[1:].normal_()
+        network.factors.anchors.copy_(torch.nn.functional.normalize(torch.randn(KNOWN, 12)))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))

@@ -76,7 +76,7 @@ def test_factors_are_more_than_the_network(data: Path, tmp_path: Path) -> None:
     for name, tensor in alone.tensors.items():
         assert torch.equal(both.tensors[name], tensor), name
     more = {name for name in both.tensors if name not in alone.tensors}
-    assert more == {f"factors.{name}" for name in ("anchors", "factors", "loud")}
+    assert more == {f"factors.{name}" for name in ("anchors", "factors", "lexical", "loud")}
     assert both.tensors["factors.loud"] > 0
 
 
