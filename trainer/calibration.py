@@ -2,7 +2,8 @@
 
 Where users' paths cross, co-occurrence says more than tags do (MicroLens); where they do not, it
 says nothing and harms (Complete Journey). So a few target items are kept from the network, as cold
-items are from the test, and every loudness is tried on them; the test plays no part.
+items are from the test, and every loudness is tried on them; the test plays no part. Where too few
+users judge, chance would choose, and the network stays alone.
 """
 
 import numpy as np
@@ -22,7 +23,6 @@ from trainer.towers import TwoTowers
 LOUDNESSES = (0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0)  # times the network's own spread of scores
 METRICS = ("HR@10", "NDCG@10", "Recall@100")  # judged by their sum
 LEVEL = 0.01  # of that sum: the quietest that is so near to the best is taken
-FEWEST = 50  # users to judge; fewer say too little, and the network stays alone
 PEOPLE = 2000  # users whose scores say how far the network's spread
 
 
@@ -37,7 +37,7 @@ class Calibration:
         if self._chooses:
             seed, is_target = config.split_seed + 3, held.dataset.is_target
             inner = hold_out(held.split.train, is_target, "cold", seed, config.calibration)
-            self._chooses = len(inner.cases) >= FEWEST and len(inner.train.items) > 0
+            self._chooses = len(inner.cases) >= config.calibration_users and len(inner.train.items) > 0
             if self._chooses:
                 self.held = trial_of(held.dataset, inner, config.split_seed)
 

@@ -65,6 +65,7 @@ class Config(BaseModel):
     recency: float = Field(0.95, gt=0, le=1)  # weight of an item against the next newer one
     loudness: float | None = Field(None, ge=0)  # against the network's scores; None: calibrated
     calibration: float = Field(0.05, gt=0, lt=1)  # share of target items set aside for that
+    calibration_users: int = Field(300, ge=1)  # who must judge it; 65 chose wrongly, by chance
     max_history: int = Field(50, ge=1, le=1024)  # M: items of a history read by id
     max_known: int = Field(50_000, ge=2)  # W, most frequent first: bounds the item tower
 

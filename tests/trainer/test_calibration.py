@@ -18,7 +18,7 @@ from trainer.towers import TwoTowers
 from trainer.train import train, training_tags
 
 FREE = tuple(s for s in SMALL if not s.startswith("loudness"))
-WIDE = (*FREE, "calibration=0.3")  # enough of 200 users to judge
+WIDE = (*FREE, "calibration=0.3", "calibration_users=50")  # enough of 200 users
 
 
 def held_out(data: Path, *settings: str) -> tuple[Trial, Calibration, Config]:
