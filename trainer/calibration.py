@@ -37,7 +37,9 @@ class Calibration:
         if self._chooses:
             seed, is_target = config.split_seed + 3, held.dataset.is_target
             inner = hold_out(held.split.train, is_target, "cold", seed, config.calibration)
-            self._chooses = len(inner.cases) >= config.calibration_users and len(inner.train.items) > 0
+            self._chooses = (
+                len(inner.cases) >= config.calibration_users and len(inner.train.items) > 0
+            )
             if self._chooses:
                 self.held = trial_of(held.dataset, inner, config.split_seed)
 
