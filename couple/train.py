@@ -45,6 +45,7 @@ def train(
     with requires("train"):
         from couple.tables import figures
         from trainer.config import Config
+        from trainer.towers import NETWORKS
         from trainer.train import train as run
 
     given = {"model": model, "seed": seed, "split": split}
@@ -53,7 +54,9 @@ def train(
     report = run(data, out, config, restart=restart, logs=logs)
     figures(report)
     typer.echo(f"peak memory {peak_megabytes():,.0f} MB")
-    typer.echo(f"{out}: finished; next: couple export {out} bundle")
+    served = config.model in NETWORKS
+    after = f"couple export {out} bundle" if served else f"couple evaluate {out} --data {data}"
+    typer.echo(f"{out}: finished; next: {after}")
 
 
 def peak_megabytes() -> float:
