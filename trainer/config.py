@@ -86,6 +86,9 @@ class Config(BaseModel):
     temperature: float = Field(0.03, gt=0)  # A.1.2
     negatives: Literal["batch", "queue", "reencoded"] = "batch"  # the detached queue costs .01-.23
     queue_batches: int = Field(10, ge=1)  # A.1.2: 10 x batch
+    hard_negatives: int = Field(0, ge=0, le=8)  # more for each positive, from its neighbours
+    hard_nearest: int = Field(5, ge=1)  # … the ranks that they are drawn from: nearer ones may
+    hard_farthest: int = Field(100, ge=1)  # be what the user would like as well
     log_q: float = Field(
         0.25, ge=0, le=1
     )  # popularity correction; 0 loses .04 Recall@100 (MicroLens)
@@ -109,6 +112,7 @@ class Config(BaseModel):
     decay: bool = True  # linear to zero
     tag_init: Literal["ppmi", "mixed", "random"] = "ppmi"  # +.035 HR@10, 2 epochs instead of 8
     lsa: float = Field(0.5, ge=0)  # for tag_init=mixed: weight of the half that keeps TF-IDF
+    tag_scale: Literal["one", "idf"] = "one"  # idf: the rarer a tag, the longer its start
 
     # The run itself.
     save_every_s: float = Field(20.0, ge=0)  # seconds of work that a kill may cost
@@ -124,6 +128,10 @@ class Config(BaseModel):
             raise ValueError(f"tree={self.tree}: each layer must be a multiple of the one above")
         if self.leaves > self.tree[-1]:
             raise ValueError(f"leaves={self.leaves}, but the tree has {self.tree[-1]}")
+        if self.hard_nearest > self.hard_farthest:
+            raise ValueError(
+                f"hard_nearest={self.hard_nearest} is over hard_farthest={self.hard_farthest}"
+            )
         return self
 
     @classmethod

@@ -14,12 +14,13 @@ from torch import Tensor
 
 from bundle import Vocabulary, pad_items
 from trainer.config import Config
-from trainer.data import Dataset, Numbers
+from trainer.data import Dataset, Numbers, Sequences
 from trainer.errors import CheckpointError, DataError
 from trainer.examples import Examples
+from trainer.hard_negatives import HardNegatives
 from trainer.network import Candidates, NegativeQueue, contrastive_loss
 from trainer.optimiser import RowAdam, gather
-from trainer.ppmi import mixed_vectors, tag_vectors
+from trainer.ppmi import lengths, mixed_vectors, tag_vectors
 from trainer.split import Split
 from trainer.towers import TwoTowers
 
@@ -46,6 +47,8 @@ class Learner:
         self.network = TwoTowers(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
             self._start_from(_start(split, ids, len(vocabulary), config))
+        if config.tag_scale == "idf":
+            self._stretch(lengths(split.train, ids, len(vocabulary)))
         self.queue = NegativeQueue(config.queue_batches * self.examples.batch_size, config.dim)
         # One row more than items: -1, the padding of histories, falls on it.
         self._tags = torch.from_numpy(np.pad(pad_items(ids, config.max_tags), ((0, 1), (0, 0))))
@@ -54,6 +57,7 @@ class Learner:
         self._dense = {n: p for n, p in self.network.named_parameters() if n != TABLE}
         self._adam = torch.optim.Adam(self._dense.values(), lr=config.lr)
         self._rows = RowAdam(self.network.tags.weight.data)
+        self._hard = self._neighbours(known) if config.hard_negatives else None
 
     @torch.no_grad()
     def _start_from(self, found: NDArray[np.float32]) -> None:
@@ -66,17 +70,30 @@ class Learner:
         real_T1 = given.norm(dim=1, keepdim=True) > FAINT
         self.network.tags.weight.copy_(torch.where(real_T1, given, self.network.tags.weight * 0.1))
 
+    @torch.no_grad()
+    def _stretch(self, times: NDArray[np.float32]) -> None:
+        """Multiply every tag's vector: [T + 1]."""
+        self.network.tags.weight.mul_(torch.from_numpy(times).unsqueeze(1))
+
+    @torch.no_grad()
+    def _neighbours(self, known: Sequences) -> HardNegatives:
+        """What looks alike before the first step, so that a resumed run draws the same."""
+        items = np.unique(known.items)
+        network = self.network.eval()
+        vectors = network.encode_items(self._tags[items], network.tags.weight)
+        return HardNegatives(items, vectors, self.config)
+
     def step(self, number: int) -> float:
         """Take step `number`, counted from 0, and return its loss."""
         self.network.train()
         torch.manual_seed(_step_seed(self.config.seed, number))
         batch = self.examples.batch(number)
         history, ids = torch.from_numpy(batch.history), torch.from_numpy(batch.positive)
-        again = self.queue.ids if self.config.negatives == "reencoded" else ids[:0]
+        items = (history, ids, self._more_negatives(ids, number))
         # Only the rows that the batch touches take part: a step costs the same for any vocabulary.
-        rows, tags = gather(self._tags[history], self._tags[ids], self._tags[again])
+        rows, tags = gather(*(self._tags[some] for some in items))
         table_UD = self.network.tags.weight.detach()[rows].requires_grad_()
-        loss = self._loss(table_UD, tags, history, ids, number)
+        loss = self._loss(table_UD, tags, items, number)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         rate = learning_rate(self.config, number, self.examples.steps)
@@ -86,17 +103,25 @@ class Learner:
         self._rows.step(rows, table_UD.grad, rate)
         return loss.item()
 
+    def _more_negatives(self, ids: Tensor, number: int) -> Tensor:
+        """Items [M] that are encoded to be negatives only; none by default."""
+        again = self.queue.ids if self.config.negatives == "reencoded" else ids[:0]
+        hard = self._hard.draw(ids, number) if self._hard else ids[:0]
+        return torch.cat([again, hard])
+
     def _loss(
-        self, table_UD: Tensor, tags: Sequence[Tensor], history: Tensor, ids: Tensor, number: int
+        self, table_UD: Tensor, tags: Sequence[Tensor], items: Sequence[Tensor], number: int
     ) -> Tensor:
+        """`tags` are those of `items`: history [B, L], positives [B], more negatives [M]."""
         config, network = self.config, self.network
-        history_BLN, positive_BN, queued_MN = tags
+        history, ids, more = items
+        history_BLN, positive_BN, more_MN = tags
         tau = temperature(config, number, self.examples.steps)
         domains_BL = self._seen_domains(history)
         users_BID, penalty = network.encode_users(history_BLN, table_UD, domains_BL, tau)
         vectors = network.encode_items(positive_BN, table_UD)
         positive = Candidates(vectors, ids, self._log_q[ids])
-        negative = self._negatives(positive, queued_MN, table_UD)
+        negative = self._negatives(positive, more, more_MN, table_UD)
         user_BD = nearest_interest(users_BID, vectors)
         found = contrastive_loss(user_BD, positive, negative, config.temperature)
         if config.negatives != "batch":
@@ -108,15 +133,18 @@ class Learner:
         hidden = torch.rand(len(history), 1) < self.config.domain_dropout
         return self._domains[history].masked_fill(hidden, len(self.network.domains))
 
-    def _negatives(self, positive: Candidates, queued_MN: Tensor, table_UD: Tensor) -> Candidates:
-        if self.config.negatives == "batch":
-            return positive
-        ids, correction = self.queue.ids, self._log_q[self.queue.ids]
+    def _negatives(
+        self, positive: Candidates, more: Tensor, more_MN: Tensor, table_UD: Tensor
+    ) -> Candidates:
+        found = positive  # beside a re-encoded queue too, which gives the first step none at all
         if self.config.negatives == "queue":
-            return Candidates(self.queue.vectors.clone(), ids.clone(), correction)
-        again = Candidates(self.network.encode_items(queued_MN, table_UD), ids.clone(), correction)
-        # The batch too: a queue alone gives the first step no negatives at all.
-        return Candidates(*(torch.cat(pair) for pair in zip(again, positive, strict=True)))
+            ids = self.queue.ids.clone()
+            found = Candidates(self.queue.vectors.clone(), ids, self._log_q[ids])
+        if not len(more):
+            return found
+        vectors = self.network.encode_items(more_MN, table_UD)
+        also = Candidates(vectors, more, self._log_q[more])
+        return Candidates(*(torch.cat(pair) for pair in zip(also, found, strict=True)))
 
     def state(self, steps: int) -> dict[str, Tensor]:
         """All that step number `steps` needs."""

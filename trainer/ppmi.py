@@ -56,13 +56,28 @@ def shared_vectors(
     train: Sequences, tags: Sequence[Sequence[int]], size: int, dim: int
 ) -> NDArray[np.float32]:
     """Latent semantic analysis of the items training sees: [T + 1, D]."""
-    items = np.unique(train.items)
-    has = incidence([tags[item] for item in items], size + 1)
-    often = np.maximum(np.asarray(has.sum(axis=0)).ravel(), 1.0)
-    idf = np.log(len(items) / often) + 1
+    has = incidence([tags[item] for item in np.unique(train.items)], size + 1)
+    idf = _rarity(has)
     weighed = unit_rows(has @ sp.diags_array(idf))
-    found: NDArray[np.float32] = _factor(sp.csr_array(weighed.T), dim, power=0.0) * idf[:, None]
+    found = _factor(sp.csr_array(weighed.T), dim, power=0.0) * idf[:, None]
     return found.astype(np.float32)
+
+
+def lengths(train: Sequences, tags: Sequence[Sequence[int]], size: int) -> NDArray[np.float32]:
+    """Inverse document frequency over the items training sees, of mean square 1: [T + 1].
+
+    The item tower takes the direction of a sum, so the length of a tag's vector is its weight.
+    """
+    idf = _rarity(incidence([tags[item] for item in np.unique(train.items)], size + 1))
+    scaled: NDArray[np.float32] = (idf / np.sqrt((idf[1:] ** 2).mean())).astype(np.float32)
+    return scaled
+
+
+def _rarity(has: sp.csr_array) -> NDArray[np.float64]:
+    """IDF of the columns; a tag that no item has is as rare as one of a single item."""
+    often = np.maximum(np.asarray(has.sum(axis=0)).ravel(), 1.0)
+    idf: NDArray[np.float64] = np.log(has.shape[0] / often) + 1
+    return idf
 
 
 def _even(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ def test_the_paper_recipe_is_a_switch_that_settings_override() -> None:
         ("tree=5,512", "layer"),
         ("leaves=600", "512"),
         ("negatives=none", "negatives"),
+        ("hard_nearest=101", "hard_farthest=100"),
         ("recipe=best", "recipe"),
         ("tree=", "tree"),
         ("tree=0,5", "tree"),

@@ -150,6 +150,20 @@ def test_tags_that_nobody_met_beside_others_are_learned_too(data: Path, init: st
     assert found.state(steps)["rows.exp_avg_sq"].max() < 1e6
 
 
+@pytest.mark.parametrize("init", ["ppmi", "mixed", "random"])
+def test_a_scale_changes_how_long_tags_start_and_nothing_else(data: Path, init: str) -> None:
+    """Directions stay, and so does every other parameter."""
+    plain, scaled = (
+        dict(learner(data, f"tag_init={init}", f"tag_scale={s}").network.named_parameters())
+        for s in ("one", "idf")
+    )
+    before, after = plain.pop("tags.weight")[1:], scaled.pop("tags.weight")[1:]
+    times = after.norm(dim=1) / before.norm(dim=1)
+    assert torch.allclose(before * times.unsqueeze(1), after, atol=1e-6)
+    assert times.max() > 1.1 * times.min()
+    assert all(torch.equal(tensor, scaled[name]) for name, tensor in plain.items())
+
+
 def test_nothing_to_learn_from_is_said(data: Path) -> None:
     """No item of the training data has a known tag."""
     config = Config.with_overrides(SMALL)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainer.data import Sequences
-from trainer.ppmi import mixed_vectors, tag_vectors
+from trainer.ppmi import lengths, mixed_vectors, tag_vectors
 
 
 def test_tags_of_one_taste_start_close_together() -> None:
@@ -31,6 +31,15 @@ def test_mixed_vectors_keep_what_ppmi_blurs() -> None:
     ]
     assert cosines[1] < cosines[0] - 0.2
     assert not mixed[0].any()
+
+
+def test_the_rarer_a_tag_the_longer() -> None:
+    """Over the items that training sees; the mean square of all lengths is 1."""
+    train = Sequences.of([[0, 1], [2, 0]])
+    found = lengths(train, [[1, 2], [1, 2], [1, 3], [3, 4]], 4)
+    assert found[1] < found[2] < found[3] == found[4]  # item 3, with tag 4, is in nobody's history
+    assert found[3] / found[1] == pytest.approx(np.log(3) + 1)
+    assert (found[1:] ** 2).mean() == pytest.approx(1)
 
 
 def test_nothing_seen_together_gives_zeros() -> None:
