@@ -4,22 +4,32 @@ from index.attributes import Attributes
 from index.errors import (
     DuplicateId,
     InvalidK,
+    InvalidRecall,
     InvalidTime,
     ItemIndexError,
+    NoSnapshot,
     NotFinite,
+    SnapshotError,
+    SnapshotRefused,
     WrongShape,
     ZeroVector,
 )
-from index.exact import ItemIndex
+from index.item_index import ItemIndex, Restored, Stats
 
 __all__ = [
     "Attributes",
     "DuplicateId",
     "InvalidK",
+    "InvalidRecall",
     "InvalidTime",
     "ItemIndex",
     "ItemIndexError",
+    "NoSnapshot",
     "NotFinite",
+    "Restored",
+    "SnapshotError",
+    "SnapshotRefused",
+    "Stats",
     "WrongShape",
     "ZeroVector",
 ]

@@ -10,22 +10,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from index.attributes import Attributes, Profile, profile_of
-from index.errors import DuplicateId, InvalidK, InvalidTime, NotFinite, WrongShape, ZeroVector
-from index.rows import lengths_of
+from index.errors import (
+    DuplicateId,
+    InvalidK,
+    InvalidRecall,
+    InvalidTime,
+    NotFinite,
+    WrongShape,
+    ZeroVector,
+)
 
 Vectors = NDArray[np.float32]
+Seconds = NDArray[np.float64]
 Times = Sequence[float | None]
 
-# Between these lengths a vector has a direction, and no inner product of two of them can overflow
-# float32 on the way (Cauchy and Schwarz bound every partial sum).
-SHORTEST = 1e-19
-LONGEST = 1e19
+LONGEST = 1e19  # of a query: beyond it an inner product may overflow float32 on the way
 
 
 def check_dim(dim: int) -> None:
     """Raise WrongShape below 1."""
     if dim < 1:
         raise WrongShape(f"vectors need at least one dimension, not {dim}")
+
+
+def check_recall(recall: float) -> None:
+    """Raise InvalidRecall outside (0, 1]."""
+    if not 0 < recall <= 1:
+        raise InvalidRecall(f"recall is a share above 0 and at most 1, not {recall}")
 
 
 def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
@@ -37,10 +48,10 @@ def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
         )
     if len(set(ids)) != len(ids):
         raise DuplicateId(f"one call names the id {_repeated(ids)!r} twice")
-    lengths = lengths_of(checked)
-    for row in np.flatnonzero(~(lengths <= LONGEST)).tolist():  # NaN compares false
-        raise NotFinite(f"vector {row} (id {ids[row]!r}) is not finite")
-    for row in np.flatnonzero(lengths < SHORTEST).tolist():
+    kept = _halves(checked)  # what is stored: too long is infinite there, too short is zero
+    for row in np.flatnonzero(~np.isfinite(kept).all(axis=1)).tolist():
+        raise NotFinite(f"vector {row} (id {ids[row]!r}) is not finite, or beyond ±65,504")
+    for row in np.flatnonzero(~kept.any(axis=1)).tolist():
         raise ZeroVector(f"vector {row} (id {ids[row]!r}) is zero")
     return checked
 
@@ -50,11 +61,16 @@ def _float32(values: ArrayLike) -> Vectors:
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
+def _halves(vectors: Vectors) -> NDArray[np.float16]:
+    with np.errstate(over="ignore"):
+        return vectors.astype(np.float16)
+
+
 def _repeated(ids: Sequence[str]) -> str:
     return next(id_ for row, id_ in enumerate(ids) if id_ in ids[:row])
 
 
-def check_times(count: int, times: Times | None, missing: float) -> NDArray[np.float64]:
+def check_times(count: int, times: Times | None, missing: float) -> Seconds:
     """Seconds [n], None made `missing`; raise WrongShape or InvalidTime."""
     given = [None] * count if times is None else times
     if len(given) != count:
@@ -84,7 +100,8 @@ def check_queries(queries: ArrayLike, dim: int) -> Vectors:
     checked = _float32(queries)
     if checked.ndim != 3 or checked.shape[1] < 1 or checked.shape[2] != dim:
         raise WrongShape(f"queries have shape (B, I, {dim}) with I ≥ 1, not {checked.shape}")
-    sound = (lengths_of(checked) <= LONGEST).all(axis=1)
+    lengths = np.sqrt(np.square(checked, dtype=np.float64).sum(axis=-1))
+    sound = (lengths <= LONGEST).all(axis=1)  # NaN compares false
     for row in np.flatnonzero(~sound).tolist():
         raise NotFinite(f"query {row} is not finite")
     return checked

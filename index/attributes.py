@@ -67,6 +67,28 @@ class Profiles:
                 del self._carriers[pair]
         self._free.append(number)
 
+    def match(self, number: int, filters: Attributes) -> bool:
+        """Whether one profile has, for every key, any of the values asked for; a free number not.
+
+        For many numbers `matching` is faster.
+        """
+        profile = self._profiles.get(number)
+        return profile is not None and all(
+            any((key, value) in profile for value in _values(values))
+            for key, values in filters.items()
+        )
+
+    def table(self) -> dict[int, Profile]:
+        """All profiles by number."""
+        return dict(self._profiles)
+
+    def fill(self, table: Sequence[Profile], numbers: NDArray[np.int32]) -> None:
+        """Take over profiles 0 to P - 1 and the holders of each: `numbers`, one an item."""
+        for profile in table:
+            self._add(profile)
+        holders = np.bincount(numbers, minlength=len(table)).tolist()
+        self._holders.update(dict(enumerate(holders)))
+
     def matching(self, filters: Attributes) -> NDArray[np.bool_]:
         """A mask over profile numbers: has, for every key, any of the values asked for."""
         mask = np.ones(len(self._numbers) + len(self._free), dtype=bool)

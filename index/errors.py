@@ -2,11 +2,15 @@
 
 ItemIndexError
 ├── WrongShape      an array, or a list that goes with it, has not the shape the call needs
-├── NotFinite       a vector holds NaN or infinity, or is too long for float32 arithmetic
+├── NotFinite       a vector holds NaN, infinity or what half floats cannot hold
 ├── ZeroVector      a vector without a direction; it would tie with everything
 ├── DuplicateId     one call names an id twice; which vector it means is anyone's guess
 ├── InvalidTime     a time is NaN; None stands for "no time"
-└── InvalidK        fewer than one result was asked for
+├── InvalidRecall   a recall target is no share
+├── InvalidK        fewer than one result was asked for
+└── SnapshotError   a snapshot cannot be written, or the folder cannot be read
+    ├── NoSnapshot       the folder holds none
+    └── SnapshotRefused  it is damaged, contradicts itself, or is of something else
 
 A call that raises has changed nothing.
 """
@@ -21,11 +25,11 @@ class WrongShape(ItemIndexError):
 
 
 class NotFinite(ItemIndexError):
-    """A vector holds NaN or infinity, or its squared length overflows float32."""
+    """A vector holds NaN, infinity, or more than half floats can hold."""
 
 
 class ZeroVector(ItemIndexError):
-    """A vector is zero, or its squared length underflows float32."""
+    """A vector is zero, or so short that it is as half floats."""
 
 
 class DuplicateId(ItemIndexError):
@@ -36,5 +40,21 @@ class InvalidTime(ItemIndexError):
     """A time is NaN."""
 
 
+class InvalidRecall(ItemIndexError):
+    """A recall target is not above 0 and at most 1."""
+
+
 class InvalidK(ItemIndexError):
     """Fewer than one result was asked for."""
+
+
+class SnapshotError(ItemIndexError):
+    """A snapshot cannot be written, or the folder of snapshots cannot be read."""
+
+
+class NoSnapshot(SnapshotError):
+    """The folder holds no snapshot."""
+
+
+class SnapshotRefused(SnapshotError):
+    """A snapshot is damaged, contradicts itself, or is of something else than was asked for."""

@@ -1,6 +1,7 @@
-"""Where items lie: contiguous columns in which row r of each belongs to the same item.
+"""What the index keeps of each item beside its vector, by row number.
 
-Shapes: n items, D dimensions, R rows of an operation. Nothing here is locked or checked.
+A row is an item's number for as long as the item is stored; the next new item takes the number of
+one that left. Shapes: R rows of an operation. Nothing here is locked or checked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,26 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-RowNumbers = NDArray[np.intp]
+RowNumbers = NDArray[np.int64]
 
 FEWEST = 64  # rows of capacity below which shrinking saves nothing worth a copy
-
-
-def lengths_of(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Euclidean lengths, [..., D] → [...]; float64 cannot overflow on the way."""
-    lengths: NDArray[np.float64] = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=-1))
-    return lengths
 
 
 @dataclass(frozen=True)
 class Columns:
     """The same R rows of every column."""
 
-    vectors: NDArray[np.float32]  # [R, D]
-    lengths: NDArray[np.float64]  # [R] of the vectors
     published: NDArray[np.float64]  # [R] seconds since the epoch; -inf: from the start
     expires: NDArray[np.float64]  # [R] seconds since the epoch; +inf: never
-    profiles: NDArray[np.intp]  # [R] number of the item's attributes
+    profiles: NDArray[np.int32]  # [R] number of the item's attributes; NO_ITEM: the row is free
 
     def live(self, now: float) -> NDArray[np.bool_]:
         """[R] whether published <= now < expires."""
@@ -44,80 +37,103 @@ class Columns:
             mine[rows] = theirs
 
     def blank(self, capacity: int) -> "Columns":
-        """As many rows as asked for, of the same types, with nothing in them yet."""
-        made = (np.empty((capacity, *old.shape[1:]), old.dtype) for old in vars(self).values())
-        return Columns(*made)
+        """As many rows as asked for, of the same types, all free."""
+        made = Columns(*(np.zeros(capacity, old.dtype) for old in vars(self).values()))
+        made.profiles[:] = NO_ITEM
+        return made
+
+
+NO_ITEM = -1
 
 
 class Rows:
-    """n items in rows 0 to n - 1, without gaps; the order means nothing.
+    """Items by row: their ids, times and attributes.
 
-    Capacity doubles when it is full and falls to twice the need when three quarters are empty: the
-    cost of copying stays constant per item, the memory at most four times what the items need.
+    Capacity doubles when it is full, so that the cost of copying stays constant per item; it never
+    falls, since rows do not move.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self) -> None:
         none = np.empty(0)
-        self._columns = Columns(
-            vectors=np.empty((0, dim), dtype=np.float32),
-            lengths=none,
-            published=none,
-            expires=none,
-            profiles=none.astype(np.intp),
-        ).blank(FEWEST)
+        self._columns = Columns(none, none, none.astype(np.int32)).blank(FEWEST)
         self._rows: dict[str, int] = {}
-        self.ids: list[str] = []
+        self._free: list[int] = []
+        self.ids: list[str] = []  # "" where the row is free and nobody looks
 
     def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._rows
+
+    @property
+    def end(self) -> int:
+        """One more than the highest row ever in use."""
         return len(self.ids)
 
     @property
-    def capacity(self) -> int:
-        """Rows that memory is held for."""
-        return len(self._columns.vectors)
+    def columns(self) -> Columns:
+        """Rows 0 to `end`, free ones included, as views that hold until the next change."""
+        return self._columns.take(slice(self.end))
 
     @property
-    def columns(self) -> Columns:
-        """All n rows, as views that hold until the next change."""
-        return self._columns.take(slice(len(self)))
+    def room(self) -> Columns:
+        """All rows that memory is held for."""
+        return self._columns
+
+    @property
+    def stored(self) -> NDArray[np.bool_]:
+        """[end] whether the row has an item."""
+        stored: NDArray[np.bool_] = self._columns.profiles[: self.end] != NO_ITEM
+        return stored
+
+    def known(self) -> set[str]:
+        """The ids of all items."""
+        return set(self._rows)
 
     def find(self, ids: Iterable[str]) -> RowNumbers:
         """The rows of those ids that are here, each once."""
-        rows = {row for id_ in ids if (row := self._rows.get(id_)) is not None}
-        return np.fromiter(rows, dtype=np.intp, count=len(rows))
+        rows = self._rows
+        return np.array(list({rows[one] for one in ids if one in rows}), dtype=np.int64)
 
-    def put(self, ids: Sequence[str], columns: Columns) -> None:
+    def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""
-        fresh = [id_ for id_ in ids if id_ not in self._rows]
-        self._make_room(len(self) + len(fresh))
-        self._rows |= {id_: row for row, id_ in enumerate(fresh, start=len(self))}
-        self.ids += fresh
-        rows = np.fromiter((self._rows[id_] for id_ in ids), dtype=np.intp, count=len(ids))
+        rows = np.array([self._row(item_id) for item_id in ids], dtype=np.int64)
+        self._make_room()
         self._columns.put(rows, columns)
+        return rows
+
+    def _row(self, item_id: str) -> int:
+        row = self._rows.get(item_id)
+        if row is not None:
+            return row
+        if self._free:
+            row = self._free.pop()
+            self.ids[row] = item_id
+        else:
+            row = len(self.ids)
+            self.ids.append(item_id)
+        self._rows[item_id] = row
+        return row
+
+    def fill(self, ids: Sequence[str], columns: Columns) -> None:
+        """Take over R distinct items as rows 0 to R - 1 of what is empty."""
+        self.ids = list(ids)
+        self._rows = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        self._columns = columns
 
     def drop(self, rows: RowNumbers) -> None:
-        """Forget the items of R distinct rows; the last items move into the gaps."""
-        kept = len(self) - len(rows)
-        for row in rows:
+        """Forget the items of R distinct rows."""
+        numbers = rows.tolist()
+        for row in numbers:
             del self._rows[self.ids[row]]
-        gaps, movers = rows[rows < kept], np.setdiff1d(np.arange(kept, len(self)), rows)
-        self._columns.put(gaps, self._columns.take(movers))
-        for gap, mover in zip(gaps.tolist(), movers.tolist(), strict=True):
-            self.ids[gap] = self.ids[mover]
-            self._rows[self.ids[gap]] = gap
-        del self.ids[kept:]
-        self._give_back()
+            self.ids[row] = ""
+        self._columns.profiles[rows] = NO_ITEM
+        self._free += numbers
 
-    def _make_room(self, count: int) -> None:
-        if count > self.capacity:
-            self._resize(max(count, 2 * self.capacity))
-
-    def _give_back(self) -> None:
-        if self.capacity > max(FEWEST, 4 * len(self)):
-            self._resize(max(FEWEST, 2 * len(self)))
-            self._rows = {id_: row for row, id_ in enumerate(self.ids)}  # dicts never shrink
-
-    def _resize(self, capacity: int) -> None:
-        columns = self._columns.blank(capacity)
-        columns.put(slice(len(self)), self.columns)
-        self._columns = columns
+    def _make_room(self) -> None:
+        capacity = len(self._columns.profiles)
+        if self.end > capacity:
+            columns = self._columns.blank(max(self.end, 2 * capacity))
+            columns.put(slice(capacity), self._columns)
+            self._columns = columns

@@ -1,0 +1,186 @@
+"""One query: where to look, what of it counts, and in which order it is returned.
+
+A search asks for somewhat more than k, drops what is dead, excluded or filtered out, and is done if
+k are left. Else it asks the next place for more: the last one knows every eligible row, so k come
+whenever k exist. Shapes: I interests of a query, D dimensions, F items found.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.attributes import Attributes, Profiles
+from index.filters import Block, Filter, Filters
+from index.lists import NOTHING, Lists, Mask, Vectors
+from index.probes import Probes
+from index.rows import RowNumbers, Rows
+
+SLACK = 32  # asked for beyond k: few are dead or tie with the last one
+BARRED = 128  # … and so many of the excluded, which are often among the nearest
+SURE = 1.2  # times what a filter lets through on average
+DEEPEST = 4096  # beyond which a mask is cheaper than asking for so many
+GATHERED = 2048  # rows whose vectors are looked up one by one for an exact scan
+
+Scores = NDArray[np.float32]
+
+
+@dataclass
+class State:
+    """All that a search reads; its owner holds the lock."""
+
+    rows: Rows
+    profiles: Profiles
+    filters: Filters
+    lists: Lists
+    probes: Probes
+
+    def filter(self, wanted: Attributes) -> Filter:
+        """The rows that match, as of now."""
+        return self.filters.get(wanted, self.rows, self.profiles, self.lists)
+
+
+class Answer(NamedTuple):
+    """What one place gave."""
+
+    scores: Scores  # [I, F], best first
+    rows: RowNumbers  # [I, F], NOTHING where there were no more
+    whole: bool  # there is nothing else that counts
+
+    @property
+    def floor(self) -> float:
+        """A score that nothing exceeds which was not returned."""
+        full = self.rows[:, -1] != NOTHING if self.rows.size else np.zeros(0, dtype=bool)
+        return float(self.scores[full, -1].max()) if full.any() and not self.whole else -np.inf
+
+
+@dataclass(frozen=True)
+class Search:
+    """A query [I, D] for k items that are live, not excluded and match."""
+
+    state: State
+    query: Vectors
+    k: int
+    now: float | None
+    excluded: RowNumbers
+    filter: Filter | None
+
+    def best(self) -> tuple[list[str], list[float]]:
+        """Ids and scores of at most k items, highest first, equal scores by id."""
+        for answer in self._places():
+            scores, rows = self._eligible(*_flat(answer))
+            if answer.whole or (len(rows) >= self.k and scores[self.k - 1] > answer.floor):
+                break
+        return self._ordered(scores, rows)
+
+    def _places(self) -> Iterator[Answer]:
+        """Answers, each of which knows more than the one before; the last is whole."""
+        if self.filter is not None and self.filter.block is not None:
+            yield from self._scans(self.filter.block)
+        else:
+            yield from self._probings()
+            yield from self._everywhere()
+
+    def _scans(self, block: Block) -> Iterator[Answer]:
+        fetch = self._fetch
+        while fetch < len(block.rows):
+            yield Answer(*block.search(self.query, fetch), whole=False)
+            fetch *= 8
+        yield Answer(*block.search(self.query, len(block.rows)), whole=True)
+
+    @property
+    def _fetch(self) -> int:
+        return self.k + SLACK + min(len(self.excluded), BARRED)
+
+    def _probings(self) -> Iterator[Answer]:
+        """The nearest lists, for as many items as the filter lets k of through."""
+        stored, wanted = len(self.state.rows), self.filter
+        if wanted is None:
+            yield self._probe(self._fetch, self.k)
+            yield self._probe(4 * self._fetch, self.k)
+            return
+        share = stored / wanted.count  # a filter without a block has many
+        fetch = int(SURE * share * self._fetch)
+        if fetch <= DEEPEST:
+            yield self._probe(fetch, self.k * share)
+        else:
+            yield self._probe(self._fetch, self.k * share, wanted.mask)
+
+    def _probe(self, fetch: int, depth: float, mask: Mask | None = None) -> Answer:
+        return self._ask(fetch, self.state.probes.of(depth), mask)
+
+    def _ask(self, fetch: int, probes: int, mask: Mask | None) -> Answer:
+        lists = self.state.lists
+        scores, rows = lists.search(self.query, min(fetch, len(lists) + 1), probes, mask)
+        whole = probes == lists.count and bool((rows[:, -1] == NOTHING).all())
+        return Answer(scores, rows, whole)
+
+    def _everywhere(self) -> Iterator[Answer]:
+        """Among the rows that count, and no others; wider each time."""
+        marked = self._marked()
+        count = int(np.count_nonzero(marked))
+        if count <= GATHERED:
+            found = np.flatnonzero(marked)
+            block = Block(found, self.state.lists.vectors(found))
+            yield Answer(*block.search(self.query, count), whole=True)
+            return
+        mask, fetch = Mask(marked), self.k + SLACK
+        probes = self.state.probes.of(self.k * len(self.state.rows) / count)
+        while True:
+            yield self._ask(fetch, probes, mask)
+            fetch, probes = 4 * fetch, min(4 * probes, self.state.lists.count)
+
+    def _marked(self) -> NDArray[np.bool_]:
+        """[rows] whether each counts for this query."""
+        rows = self.state.rows
+        marked = rows.stored if self.filter is None else self.filter.marked[: rows.end].copy()
+        if self.now is not None:
+            marked &= rows.columns.live(self.now)
+        marked[self.excluded] = False
+        return marked
+
+    def _eligible(self, scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
+        """Those [F] that are live, match and are not excluded."""
+        columns = self.state.rows.room
+        kept = np.ones(len(rows), dtype=bool)
+        if self.now is not None:
+            kept = (columns.published[rows] <= self.now) & (self.now < columns.expires[rows])
+        if self.filter is not None:
+            kept &= self.filter.marked[rows]
+        if len(self.excluded):
+            kept &= ~np.isin(rows, self.excluded)
+        return scores[kept], rows[kept]
+
+    def _ordered(self, scores: Scores, rows: RowNumbers) -> tuple[list[str], list[float]]:
+        """The first k of what is sorted by score, equal ones by id."""
+        k, ids = self.k, self.state.rows.ids
+        ties = len(rows) > 1 and bool((scores[1 : k + 1] == scores[:k][: len(scores) - 1]).any())
+        if not ties:
+            return [ids[row] for row in rows[:k].tolist()], scores[:k].tolist()
+        last = scores[min(k, len(rows)) - 1]
+        tying = int(np.searchsorted(-scores, -last, side="right"))
+        named = [ids[row] for row in rows[:tying].tolist()]
+        ranked = sorted(zip((-scores[:tying]).tolist(), named, strict=True))[:k]
+        return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
+
+
+def _flat(answer: Answer) -> tuple[Scores, RowNumbers]:
+    """[F] each row once with its best score over the interests, highest first.
+
+    An interest under which a row was not found cannot be its best and still let it rank: then F
+    others were better under that interest.
+    """
+    if len(answer.rows) == 1:
+        scores, rows = answer.scores[0], answer.rows[0]
+        if len(rows) and rows[-1] == NOTHING:
+            found = rows != NOTHING
+            scores, rows = scores[found], rows[found]
+        return scores, rows
+    found = answer.rows != NOTHING
+    scores, rows = answer.scores[found], answer.rows[found]
+    order = np.argsort(-scores, kind="stable")
+    _, first = np.unique(rows[order], return_index=True)
+    best = order[np.sort(first)]
+    return scores[best], rows[best]

@@ -1,0 +1,267 @@
+"""Which structure the index has: measured, built and swapped in beside traffic.
+
+While few items are stored one list is scanned whole. Beyond that an inverted file is built around
+centroids of a sample, and its probes are set from the recall of queries that were really asked.
+One slow work at a time; each takes the index's lock for slices.
+"""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from index.contents import Contents
+from index.copies import Copy, Journal, copy_of, some_of
+from index.lists import Lists, Vectors
+from index.probes import Probes, measure
+from index.rows import Columns, RowNumbers
+from index.search import State
+
+POINTS = 48  # sampled for each centroid: more of them changed no figure
+ROUNDS = 8  # of k-means
+DEPTH = 100  # items of a search, for figures that need one
+WASTEFUL = 0.5  # share of the lists from which on scanning everything is as fast
+OUTGROWN = 4  # times as many or as few items as when it was built
+DRIFTED = 1.5  # times the probes that it took when it was built
+STALE = 0.1  # share of changed items below which nothing can have drifted
+AT_ONCE = 256  # changed rows caught up with while the lock is held
+ASSIGNED = 8192  # vectors at a time
+KEPT = 64  # queries
+SEED = 20211207
+UNSHARED: AbstractContextManager[None] = nullcontext()  # nobody else has them yet
+
+
+class Goal(NamedTuple):
+    """What the structure is built for."""
+
+    recall: float  # mean share of the k best items that a search must find; 1: every search exact
+    exact_up_to: int  # items
+
+
+class Queries:
+    """Vectors that were searched for lately."""
+
+    def __init__(self, dim: int) -> None:
+        self._ring = np.empty((KEPT, dim), dtype=np.float32)
+        self._count = 0
+
+    def note(self, query: Vectors) -> None:
+        """Keep one of a query's interests [I, D]."""
+        self._ring[self._count % KEPT] = query[self._count % len(query)]
+        self._count += 1
+
+    @property
+    def recent(self) -> Vectors:
+        """At most KEPT of them, [Q, D]."""
+        return self._ring[: self._count].copy()
+
+    def take(self, queries: Vectors) -> None:
+        """Start from others'."""
+        for query in queries[-KEPT:]:
+            self.note(query[None])
+
+
+class Structure:
+    """Builds, measures and copies what a state holds."""
+
+    def __init__(
+        self, state: State, lock: threading.Lock, journal: Journal, queries: Queries, goal: Goal
+    ) -> None:
+        self._state = state
+        self._lock = lock
+        self._journal = journal
+        self._queries = queries
+        self._goal = goal
+        self._busy = threading.Lock()
+        self.rebuilds = 0
+        self._remember(0)
+
+    def _remember(self, items: int) -> None:
+        """What the structure was when it was built."""
+        self._items, self._probes = items, self._state.probes.of(DEPTH)
+        self._changes = self._journal.total
+
+    def maintain(self) -> None:
+        """Measure, set the probes, and rebuild if the structure is outgrown or has drifted."""
+        with self._busy:
+            if self._outgrown():
+                self._rebuild()
+                return
+            with self._lock:
+                queries = self._queries.recent
+            if len(queries) and self._state.lists.count > 1:
+                found = measure(self._state.lists, queries, self._goal.recall, self._lock)
+                with self._lock:
+                    self._state.probes = found
+                if self._drifted():
+                    self._rebuild()
+
+    def _outgrown(self) -> bool:
+        items = len(self._state.rows)
+        if items <= self._goal.exact_up_to:
+            return self._state.lists.count > 1 and items * OUTGROWN < self._goal.exact_up_to
+        if not self._items:
+            return True
+        return items > OUTGROWN * self._items or items * OUTGROWN < self._items
+
+    def _drifted(self) -> bool:
+        changed = self._journal.total - self._changes
+        needed = self._state.probes.of(DEPTH)
+        return needed > DRIFTED * self._probes and changed > STALE * len(self._state.rows)
+
+    def rebuild(self) -> None:
+        """Build anew from all items, and swap it in."""
+        with self._busy:
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        with self._journal.watch(self._lock) as changed:
+            copied = copy_of(self._state.lists, self._state.rows.end, self._lock)
+            with self._lock:
+                queries = self._queries.recent
+            lists, probes = build(copied, queries, self._goal)
+            items = len(lists)
+            del copied
+            while not self._catch_up(lists, probes, changed):
+                pass
+        self.rebuilds += 1
+        self._remember(items)
+
+    def _catch_up(self, lists: Lists, probes: Probes, changed: set[int]) -> bool:
+        """Bring some of what changed over; with the last of it, swap → True."""
+        with self._lock:
+            rows = some_of(changed, AT_ONCE)
+            stored = rows[self._state.rows.room.profiles[rows] >= 0]
+            vectors = self._state.lists.vectors(stored)
+            if not changed:
+                _replace(lists, rows, stored, vectors)
+                self._state.lists, self._state.probes = lists, probes
+                return True
+        _replace(lists, rows, stored, vectors)
+        return False
+
+    def contents(self) -> Contents:
+        """All items at one moment, at the end of this call."""
+        state = self._state
+        with self._busy, self._journal.watch(self._lock) as changed:
+            copied = copy_of(state.lists, state.rows.end, self._lock)
+            kept = Kept(state)
+            while not self._follow(copied, kept, changed):
+                pass
+            return kept.contents(copied, state.lists.centroids, self._queries.recent)
+
+    def _follow(self, copied: Copy, kept: "Kept", changed: set[int]) -> bool:
+        """Copy some rows that changed; with the last of them, what must be of one moment → True."""
+        with self._lock:
+            rows = some_of(changed, AT_ONCE)
+            stored = rows[self._state.rows.room.profiles[rows] >= 0]
+            vectors = self._state.lists.vectors(stored)
+            copied.drop(rows)
+            copied.put(stored, vectors.astype(np.float16), self._state.lists.assign(vectors))
+            if not changed:
+                kept.take()
+            return not changed
+
+    def take(self, contents: Contents) -> None:
+        """Become what was saved; for an index that is still empty."""
+        state = self._state
+        rows = np.arange(len(contents), dtype=np.int64)
+        columns = Columns(contents.published, contents.expires, contents.profiles)
+        lists = Lists.filled(contents.centroids, contents.lists, rows, contents.codes)
+        probes = measure(
+            lists, _asked(contents.queries, contents.codes), self._goal.recall, UNSHARED
+        )
+        with self._lock:
+            state.rows.fill(contents.ids, columns)
+            state.profiles.fill(contents.table, contents.profiles)
+            state.lists, state.probes = lists, probes
+            self._queries.take(contents.queries)
+        self._remember(len(contents) if lists.count > 1 else 0)
+
+
+class Kept:
+    """What belongs to items beside their vectors, of one moment."""
+
+    def __init__(self, state: "State") -> None:
+        self._state = state
+
+    def take(self) -> None:
+        """Copy; the caller holds the lock. Some milliseconds on a million items."""
+        rows = self._state.rows
+        self._ids = list(rows.ids)
+        self._columns = rows.columns.take(np.arange(rows.end))
+        self._table = self._state.profiles.table()
+
+    def contents(self, copied: Copy, centroids: Vectors, queries: Vectors) -> Contents:
+        """Together with the vectors."""
+        rows = copied.rows
+        columns = self._columns.take(rows)
+        used, profiles = np.unique(columns.profiles, return_inverse=True)
+        return Contents(
+            [self._ids[row] for row in rows.tolist()],
+            copied.codes[rows],
+            columns.published,
+            columns.expires,
+            profiles.astype(np.int32),
+            [self._table[number] for number in used.tolist()],
+            copied.homes[rows],
+            centroids,
+            queries,
+        )
+
+
+def _replace(lists: Lists, rows: RowNumbers, stored: RowNumbers, vectors: Vectors) -> None:
+    lists.remove(rows)
+    if len(stored):
+        lists.add(stored, vectors, lists.assign(vectors))
+
+
+def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
+    """Lists of what was copied, as many as serve it best, and their measured probes."""
+    rows = copied.rows
+    codes = copied.codes[rows]
+    dim = codes.shape[1]
+    nowhere = np.zeros(len(rows), dtype=np.int32)
+    if len(rows) > goal.exact_up_to:
+        centroids = cluster(codes)
+        lists = Lists.filled(centroids, _homes(codes, centroids), rows, codes)
+        probes = measure(lists, _asked(queries, codes), goal.recall, UNSHARED)
+        if probes.of(DEPTH) <= WASTEFUL * lists.count:
+            return lists, probes
+    exact = Lists.filled(np.zeros((1, dim), dtype=np.float32), nowhere, rows, codes)
+    return exact, Probes.everything(1, goal.recall)
+
+
+def cluster(codes: NDArray[np.float16]) -> Vectors:
+    """Centroids [C, D] of length 1 from a sample of codes [R, D], by spherical k-means."""
+    count = 2 ** round(np.log2(1.5 * np.sqrt(len(codes))))
+    sample = np.random.default_rng(SEED).permutation(len(codes))[: POINTS * count]
+    means = faiss.Kmeans(
+        codes.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED,
+        min_points_per_centroid=1, max_points_per_centroid=POINTS,
+    )  # fmt: skip
+    means.train(codes[sample].astype(np.float32))
+    assert means.centroids is not None  # noqa: S101  # it is trained
+    return means.centroids
+
+
+def _homes(codes: NDArray[np.float16], centroids: Vectors) -> NDArray[np.int32]:
+    """[R] the nearest centroid of each."""
+    lists = Lists(centroids)
+    parts = [
+        lists.assign(codes[start : start + ASSIGNED].astype(np.float32))
+        for start in range(0, len(codes), ASSIGNED)
+    ]
+    return np.concatenate(parts).astype(np.int32)
+
+
+def _asked(queries: Vectors, codes: NDArray[np.float16]) -> Vectors:
+    """Queries to measure with: real ones, or for want of them the means of two items each."""
+    if len(queries) or not len(codes):
+        return queries
+    pairs = np.random.default_rng(SEED).integers(len(codes), size=(KEPT, 2))
+    means: Vectors = codes[pairs].astype(np.float32).mean(axis=1)
+    return means
