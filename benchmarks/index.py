@@ -45,13 +45,13 @@ ALONE: dict[str, Callable[[Options], Iterator[Row]]] = {
 def rows(options: Options, parts: list[str]) -> Iterator[Row]:
     """The rows of the chosen parts."""
     stage = Stage(options)
-    for name, measure in SHARING.items():
-        if name in parts:
-            yield from measure(stage)
+    for name in filter(parts.__contains__, SHARING):
+        print(f"         {name} …", file=sys.stderr, flush=True)
+        yield from SHARING[name](stage)
     del stage
-    for name, measure_alone in ALONE.items():
-        if name in parts:
-            yield from measure_alone(options)
+    for name in filter(parts.__contains__, ALONE):
+        print(f"         {name} …", file=sys.stderr, flush=True)
+        yield from ALONE[name](options)
 
 
 def announced(found: Iterator[Row]) -> Iterator[Row]:
