@@ -9,9 +9,7 @@ A snapshot is written under another name, and takes its number by being renamed 
 on the disk. Locks (flock, so a local disk) are held on directories and end with the process.
 """
 
-import errno
 import fcntl
-import itertools
 import os
 import re
 import secrets
@@ -32,7 +30,6 @@ KEPT = 3
 
 _NUMBER = re.compile("[0-9]{12,}")
 _PARTIAL = ".partial-"
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 @dataclass(frozen=True)
@@ -183,18 +180,11 @@ def _sweep(folder: Path) -> None:
 
 
 def _publish(folder: Path, partial: Path) -> Path:
-    """Give it the next number; the rename fails on one that another writer took meanwhile."""
-    newest = max(map(_number, _snapshots(folder)), default=0)
-    for number in itertools.count(newest + 1):
-        path = folder / f"{number:012d}"
-        try:
-            partial.rename(path)
-        except OSError as error:
-            if error.errno not in _TAKEN:
-                raise
-        else:
-            break
-    sync(folder)
+    """Give it the next number; no rename ever replaces a directory that holds something."""
+    with _locked(folder):
+        newest = max(map(_number, _snapshots(folder)), default=0)
+        path = partial.rename(folder / f"{newest + 1:012d}")
+        sync(folder)
     return path
 
 
