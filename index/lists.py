@@ -46,6 +46,7 @@ class Lists:
         self._index.is_trained = True
         self._index.set_direct_map_type(HASHED)
         self._dim = dim
+        self._made: dict[int, Any] = {}  # search parameters by probes
 
     @classmethod
     def exact(cls, dim: int) -> "Lists":
@@ -112,12 +113,17 @@ class Lists:
         """
         scores = np.empty((len(query), fetch), dtype=np.float32)
         rows = np.empty((len(query), fetch), dtype=np.int64)
-        selector = None if mask is None else mask.selector
         self._index.search_c(
             len(query), faiss.swig_ptr(query), fetch, faiss.swig_ptr(scores), faiss.swig_ptr(rows),
-            _parameters(probes, selector),
+            self._parameters(probes) if mask is None else _parameters(probes, mask.selector),
         )  # fmt: skip
         return scores, rows
+
+    def _parameters(self, probes: int) -> Any:
+        """Those of unmasked searches, which take microseconds to make, are kept."""
+        if probes not in self._made:
+            self._made[probes] = _parameters(probes)
+        return self._made[probes]
 
     def scan(self, query: Vectors, fetch: int, start: int, end: int) -> Found:
         """The `fetch` best scores for one vector [D] in the lists [start, end), and their lists."""

@@ -5,6 +5,7 @@ k are left. Else it asks the next place for more: the last one knows every eligi
 whenever k exist. Shapes: I interests of a query, D dimensions, F items found.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,11 +53,13 @@ class Answer(NamedTuple):
     @property
     def floor(self) -> float:
         """A score that nothing exceeds which was not returned."""
-        full = self.rows[:, -1] != NOTHING if self.rows.size else np.zeros(0, dtype=bool)
-        return float(self.scores[full, -1].max()) if full.any() and not self.whole else -np.inf
+        if self.whole:
+            return -math.inf
+        last = zip(self.scores[:, -1].tolist(), self.rows[:, -1].tolist(), strict=True)
+        return max((score for score, row in last if row != NOTHING), default=-math.inf)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Search:
     """A query [I, D] for k items that are live, not excluded and match."""
 
@@ -114,7 +117,7 @@ class Search:
     def _ask(self, fetch: int, probes: int, mask: Mask | None) -> Answer:
         lists = self.state.lists
         scores, rows = lists.search(self.query, min(fetch, len(lists) + 1), probes, mask)
-        whole = probes == lists.count and bool((rows[:, -1] == NOTHING).all())
+        whole = probes == lists.count and all(row == NOTHING for row in rows[:, -1].tolist())
         return Answer(scores, rows, whole)
 
     def _everywhere(self) -> Iterator[Answer]:
@@ -143,14 +146,16 @@ class Search:
 
     def _eligible(self, scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
         """Those [F] that are live, match and are not excluded."""
-        columns = self.state.rows.room
-        kept = np.ones(len(rows), dtype=bool)
+        columns, checks = self.state.rows.room, []
         if self.now is not None:
-            kept = (columns.published[rows] <= self.now) & (self.now < columns.expires[rows])
+            checks += [columns.published[rows] <= self.now, columns.expires[rows] > self.now]
         if self.filter is not None:
-            kept &= self.filter.marked[rows]
+            checks.append(self.filter.marked[rows])
         if len(self.excluded):
-            kept &= ~np.isin(rows, self.excluded)
+            checks.append(~np.isin(rows, self.excluded))
+        if all(check.all() for check in checks):
+            return scores, rows
+        kept = np.logical_and.reduce(checks)
         return scores[kept], rows[kept]
 
     def _ordered(self, scores: Scores, rows: RowNumbers) -> tuple[list[str], list[float]]:
