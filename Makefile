@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index service trainer tests benchmarks
+CHAOS := tests/index tests/e2e/test_durability.py
 
-.PHONY: setup demo test check format bench reproduce clean
+.PHONY: setup demo test chaos check format bench bench-index reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -17,9 +18,16 @@ test: $(VENV)/.dev $(VENV)-torchless/.test
 	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
 
-bench: $(VENV)/.dev
+# The same tests at full counts (hours).
+chaos: $(VENV)/.dev
+	COUPLE_CHAOS=1 $(BIN)/python -m pytest --timeout 7200 $(CHAOS)
+
+bench: $(VENV)/.dev bench-index
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/train.py
+
+bench-index: $(VENV)/.dev
+	$(BIN)/python benchmarks/index.py
 
 # DATA: a prepared folder; REPORT: where the page and its runs go (hours; resumable).
 reproduce: $(VENV)/.dev
