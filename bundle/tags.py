@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 WORD = re.compile(r"[^\W_]+(?:['+&.-][^\W_]+)*")
+READ = 16  # tags of an item that stand-ins are looked for in; a tower reads about as many
 SHORTEST_RUN = 6  # letters that "kinggloryjoke" has and "apart" has not, which is no "a part"
 
 
@@ -63,6 +64,20 @@ class Vocabulary:
         found = self._spelled(title)
         hits = {hit for start in range(len(found)) for hit in self._starting(found, start)}
         return [self.tags[number - 1] for _, number in sorted(hits, reverse=True)]
+
+    def stand_ins(self, tags: Sequence[str]) -> list[str]:
+        """Known tags that stand in for tags of which none is known; none where one is.
+
+        Of each of the first tags in turn: the known tags whose words stand in it, as in a title.
+        Any other tag says nothing: parts of words (fastText's way with new words; Bojanowski et
+        al., TACL 2017) were no better than chance, and tags spelled alike not by much
+        (docs/bundle.md). The same for every holder of the vocabulary.
+
+        ["late night market", "#streetfood", "zither"] → ["night market", "night", "street food"].
+        """
+        if self.ids(tags):
+            return []
+        return list(dict.fromkeys(hit for tag in tags[:READ] for hit in self.find(tag)))
 
     def _learn_to_find(self) -> None:
         self._phrases: dict[str, tuple[int, int]] = {}  # words of a tag → how many, its id

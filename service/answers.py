@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class ItemResult(BaseModel):
@@ -11,6 +11,9 @@ class ItemResult(BaseModel):
     known_tags: list[str]
     unknown_tags: list[str]
     retrievable: bool
+    stand_in_tags: list[str] | None = Field(
+        None, description="known tags it is read by, where none of its own is known; else left out"
+    )
 
 
 class ItemsAnswer(BaseModel):
@@ -86,6 +89,9 @@ class TagReason(BaseModel):
     via: str
     similarity: float
     history: list[str]
+    stand_in: Literal[True] | None = Field(
+        None, description="`tag` stands in for the item's own, unknown ones; else left out"
+    )
 
 
 class Reasons(BaseModel):

@@ -1,7 +1,8 @@
 """Why an item was recommended: which of its tags lie close to which tags of the user's history.
 
-Judged by the item tower on single tags. It looks at an answer and never changes it. What a bundle
-remembers of an item by its id alone is no tag, and is not told here.
+Judged by the item tower on single tags. Where an item has no known tag, those that stand in for its
+own are told, and marked: the user's tag is then never the item's. It looks at an answer and never
+changes it. What a bundle remembers of an item by its id alone is no tag, and is not told here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,15 +42,20 @@ def explain(
 ) -> dict[str, list[dict[str, object]]]:
     """Item id → its tags with the user's tag nearest to each; the same tag first, then by score."""
     user = carried(model, history)
-    tags = {
-        item_id: model.ids(item.tags, item.title)[: model.manifest.max_tags]
-        for item_id, item in items.items()
-    }
+    tags = {item_id: model.read(item)[: model.manifest.max_tags] for item_id, item in items.items()}
     if not user.tags:
         return {item_id: [] for item_id in tags}
     candidate = sorted({tag for ids in tags.values() for tag in ids})
     pairs = _pairs(model, user, candidate)
-    return {item_id: _best([pairs[tag] for tag in ids]) for item_id, ids in tags.items()}
+    found = {item_id: _best([pairs[tag] for tag in ids]) for item_id, ids in tags.items()}
+    return {item_id: _told(model, items[item_id], best) for item_id, best in found.items()}
+
+
+def _told(model: Model, item: Item, pairs: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Say of tags that were not given that they only stand in for the item's own."""
+    if model.ids(item.tags, item.title):
+        return pairs
+    return [{**pair, "stand_in": True} for pair in pairs]
 
 
 def _pairs(model: Model, user: Carried, tags: list[int]) -> dict[int, dict[str, object]]:

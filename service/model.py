@@ -62,9 +62,17 @@ class Model:
         """Ids of the known tags."""
         return self.vocabulary.ids(self.tags(tags, title))
 
+    def stand_ins(self, item: Item) -> list[str]:
+        """Known tags that stand in for an item's new ones; none where it has a known tag."""
+        return self.vocabulary.stand_ins(self.tags(item.tags, item.title))
+
+    def read(self, item: Item) -> list[int]:
+        """Ids of what an item is recommended by: its known tags, or those that stand in."""
+        return self.ids(item.tags, item.title) or self.vocabulary.ids(self.stand_ins(item))
+
     def retrievable(self, item: Item) -> bool:
-        """Whether the model can recommend it: of a target domain, with a known tag."""
-        return item.domain in self.manifest.target_domains and bool(self.ids(item.tags, item.title))
+        """Whether the model can recommend it: of a target domain, with a tag that it can read."""
+        return item.domain in self.manifest.target_domains and bool(self.read(item))
 
     def embed_items(self, items: Sequence[Sequence[int]]) -> Vectors:
         """Tag ids of B items → [B, D]."""

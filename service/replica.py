@@ -30,10 +30,11 @@ class Shelf:
 
     def put(self, items: Mapping[str, Item | None]) -> None:
         """Index what the model can recommend; forget the rest. None is a deletion."""
+        targets = self._model.manifest.target_domains
         tagged = [
-            (item, self._model.ids(item.tags, item.title))
+            (item, ids)
             for item in items.values()
-            if item is not None and self._model.retrievable(item)
+            if item is not None and item.domain in targets and (ids := self._model.read(item))
         ]
         vectors = self._model.embed_items([ids for _, ids in tagged])
         sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)

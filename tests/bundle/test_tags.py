@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle import Vocabulary, normalise
+from bundle.tags import READ
 
 
 @pytest.mark.parametrize(
@@ -115,3 +116,53 @@ def test_a_title_in_which_each_word_could_begin_a_long_tag_is_read_to_its_end() 
     vocabulary = Vocabulary(["a " * 31 + "b"])
     assert vocabulary.find("a " * 5_000) == []
     assert vocabulary.find("a " * 5_000 + "b") == ["a " * 31 + "b"]
+
+
+KNOWN = ("food", "foodie", "night", "night market", "street food", "夜市")
+
+
+@pytest.mark.parametrize(
+    ("tag", "found"),
+    [
+        ("Late Night Market", ["night market", "night"]),
+        ("#NightMarket", ["night market", "night"]),
+        ("台北 夜市", ["夜市"]),
+        ("foodies", []),
+        ("zither", []),
+        ("fod", []),
+        ("!?", []),
+    ],
+)
+def test_known_tags_in_a_new_one_stand_in_for_it(tag: str, found: list[str]) -> None:
+    """Its words, and its words run together; never a tag that is only spelled alike."""
+    assert Vocabulary(KNOWN).stand_ins([tag]) == found
+
+
+def test_several_new_tags_are_read_one_after_the_other() -> None:
+    """Each known tag once; what says nothing is left out."""
+    tags = ["zither", "food blog", "foodie-food", "street  food truck"]
+    assert Vocabulary(KNOWN).stand_ins(tags) == ["food", "foodie", "street food"]
+    assert Vocabulary(KNOWN).stand_ins([]) == Vocabulary([]).stand_ins(tags) == []
+
+
+def test_nothing_stands_in_where_one_tag_is_known() -> None:
+    """However it is written."""
+    assert Vocabulary(KNOWN).stand_ins(["food blog", "zither", " FOOD "]) == []
+
+
+def test_stand_ins_are_looked_for_in_the_first_tags() -> None:
+    """As many as a tower reads, so that a list of nonsense costs little."""
+    nonsense = [f"zither {number}" for number in range(READ)]
+    assert Vocabulary(KNOWN).stand_ins([*nonsense[1:], "my foodie"]) == ["foodie"]
+    assert Vocabulary(KNOWN).stand_ins([*nonsense, "my foodie"]) == []
+
+
+@given(st.lists(PHRASES, unique=True, max_size=12), st.lists(PHRASES, max_size=8))
+def test_stand_ins_are_known_and_the_same_for_every_holder(
+    known: list[str], tags: list[str]
+) -> None:
+    """A bundle's vocabulary is read from its file by each replica."""
+    vocabulary = Vocabulary(known)
+    found = vocabulary.stand_ins(tags)
+    assert len(vocabulary.ids(found)) == len(found)
+    assert Vocabulary.decode(vocabulary.encode()).stand_ins(tags) == found
