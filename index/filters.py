@@ -71,10 +71,12 @@ class Filter:
         """These rows have changed."""
         if self._changed is not None:
             self._changed.update(rows)
+            if len(self._changed) > TOO_MANY_CHANGED * len(self.marked):
+                self._changed = None  # also frees the memory of a filter that nobody asks again
 
     def refresh(self, rows: Rows, profiles: Profiles, lists: Lists) -> None:
         """Catch up with what was touched."""
-        if self._changed is None or len(self._changed) > TOO_MANY_CHANGED * len(rows):
+        if self._changed is None:
             self._find(rows, profiles, lists)
         elif self._changed:
             self._follow(np.array(list(self._changed), dtype=np.int64), rows, profiles, lists)
