@@ -237,7 +237,7 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
 
 def cluster(codes: NDArray[np.float16]) -> Vectors:
     """Centroids [C, D] of length 1 from a sample of codes [R, D], by spherical k-means."""
-    count = 2 ** round(np.log2(1.5 * np.sqrt(len(codes))))
+    count = min(2 ** round(np.log2(1.5 * np.sqrt(len(codes)))), len(codes))
     sample = np.random.default_rng(SEED).permutation(len(codes))[: POINTS * count]
     means = faiss.Kmeans(
         codes.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED,
