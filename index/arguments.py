@@ -40,7 +40,7 @@ def check_recall(recall: float) -> None:
 
 
 def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
-    """Item vectors [n, D]; raise WrongShape, DuplicateId, NotFinite or ZeroVector."""
+    """Item vectors [n, D], rounded; raise WrongShape, DuplicateId, NotFinite or ZeroVector."""
     checked = _float32(vectors)
     if checked.shape != (len(ids), dim):
         raise WrongShape(
@@ -53,7 +53,7 @@ def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
         raise NotFinite(f"vector {row} (id {ids[row]!r}) is not finite, or beyond ±65,504")
     for row in np.flatnonzero(~kept.any(axis=1)).tolist():
         raise ZeroVector(f"vector {row} (id {ids[row]!r}) is zero")
-    return checked
+    return kept.astype(np.float32)  # faiss rounds otherwise than numpy where two are as near
 
 
 def _float32(values: ArrayLike) -> Vectors:
