@@ -86,7 +86,7 @@ class Config(BaseModel):
     temperature: float = Field(0.03, gt=0)  # A.1.2
     negatives: Literal["batch", "queue", "reencoded"] = "batch"  # the detached queue costs .01-.23
     queue_batches: int = Field(10, ge=1)  # A.1.2: 10 x batch
-    hard_negatives: int = Field(0, ge=0, le=8)  # more for each positive, from its neighbours
+    hard_negatives: int = Field(0, ge=0, le=8)  # more a positive, of its neighbours: within noise
     hard_nearest: int = Field(5, ge=1)  # … the ranks that they are drawn from: nearer ones may
     hard_farthest: int = Field(100, ge=1)  # be what the user would like as well
     log_q: float = Field(
@@ -112,7 +112,7 @@ class Config(BaseModel):
     decay: bool = True  # linear to zero
     tag_init: Literal["ppmi", "mixed", "random"] = "ppmi"  # +.035 HR@10, 2 epochs instead of 8
     lsa: float = Field(0.5, ge=0)  # for tag_init=mixed: weight of the half that keeps TF-IDF
-    tag_scale: Literal["one", "idf"] = "one"  # idf: the rarer a tag, the longer its start
+    tag_scale: Literal["one", "idf"] = "one"  # idf: rare ones start longer; within noise
 
     # The run itself.
     save_every_s: float = Field(20.0, ge=0)  # seconds of work that a kill may cost
