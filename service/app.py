@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
-from service import store, sweeper
+from service import store, sweeper, upkeep
 from service.answers import Problem
 from service.catalogue import Catalogue
 from service.clock import Clock
@@ -117,6 +117,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         background=(
             _start(stack, tail.run(clock, settings.tail_block_ms)),
             _start(stack, sweeping),
+            _start(stack, upkeep.run(replica, settings.upkeep_interval_ms)),
         ),
     )
 

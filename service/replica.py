@@ -1,6 +1,7 @@
 """This process's index of the catalogue, and how far along the item log it stands.
 
-Search and mutation take turns by living on one event loop: neither awaits, so they never overlap.
+Searches and changes take turns by living on one event loop. Upkeep comes from a thread of its own;
+the index sees to it that the two never overlap.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from bundle.probe import Vectors
-from index import ItemIndex
+from index import ItemIndex, Stats
 from service.catalogue import Entry
 from service.errors import ServiceError
 from service.item import Attributes, Item
@@ -88,6 +89,10 @@ class Replica:
     def forget_expired(self) -> None:
         """Drop what has expired; search leaves it out already."""
         self._shelf.index.expire(self._now())
+
+    def maintain(self) -> Stats:
+        """Measure and rebuild as needed; takes seconds, so from a thread of its own."""
+        return self._shelf.index.maintain()
 
     def search(
         self, user: Vectors, k: int, exclude: Collection[str], filters: Attributes

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     sweep_interval_ms: int = Field(
         5000, ge=1, description="pause between two sweeps of the log and of expired items"
     )
+    upkeep_interval_ms: int = Field(
+        60_000, ge=1, description="pause between two rounds of measuring the index's recall"
+    )
     shutdown_timeout_s: int = Field(
         15, ge=1, description="time that requests in flight have when the server stops"
     )
