@@ -25,27 +25,31 @@ class Probes:
     places: NDArray[np.int32]  # [Q, T] probes that reach each query's items, best item first
     lists: int  # C
     target: float  # mean share of the items that must be reached
-    _known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def everything(cls, lists: int, target: float) -> "Probes":
         """For want of a measurement: all lists."""
         return cls(np.full((1, 1), lists - 1, dtype=np.int32), lists, target)
 
-    def of(self, depth: float) -> int:
-        """Probes that reach the target's share of the best `depth` items."""
-        wanted = max(1, int(depth))
+    def of(self, depth: float, last: int = 0) -> int:
+        """Probes that reach the target's share of the best `depth` items, or the `last` of those.
+
+        The deeper items lie, the more lists they are spread over.
+        """
+        wanted = max(1, int(depth)), last
         found = self._known.get(wanted)
         if found is None:
-            found = self._known.setdefault(wanted, self._required(wanted))
+            found = self._known.setdefault(wanted, self._required(*wanted))
         return found
 
-    def _required(self, depth: int) -> int:
+    def _required(self, depth: int, last: int) -> int:
         if self.target == 1:  # no sample can promise that
             return self.lists
         measured = min(depth, self.places.shape[1])
         target = self.target + MARGIN * (1 - self.target)
-        reached = np.bincount(self.places[:, :measured].ravel(), minlength=self.lists)
+        first = max(0, measured - last) if last else 0
+        reached = np.bincount(self.places[:, first:measured].ravel(), minlength=self.lists)
         shares = np.cumsum(reached) / reached.sum()
         probes = int(np.searchsorted(shares, target - 1e-9)) + 1
         further: float = (depth / measured) ** DEEPER

@@ -83,8 +83,9 @@ class Search:
         if self.filter is not None and self.filter.block is not None:
             yield from self._scans(self.filter.block)
         else:
-            yield from self._probings()
-            yield from self._everywhere()
+            for answer in self._probings():
+                yield answer
+            yield from self._everywhere(self._reach(answer))
 
     def _scans(self, block: Block) -> Iterator[Answer]:
         fetch = self._fetch
@@ -101,8 +102,9 @@ class Search:
         """The nearest lists, for as many items as the filter lets k of through."""
         stored, wanted = len(self.state.rows), self.filter
         if wanted is None:
-            yield self._probe(self._fetch, self.k)
-            yield self._probe(4 * self._fetch, self.k)
+            # What is excluded is often nearest, and the k best lie below it.
+            yield self._probe(self._fetch, self._fetch - SLACK)
+            yield self._probe(4 * self._fetch, 4 * self._fetch)
             return
         share = stored / wanted.count  # a filter without a block has many
         fetch = int(SURE * share * self._fetch)
@@ -120,7 +122,13 @@ class Search:
         whole = probes == lists.count and all(row == NOTHING for row in rows[:, -1].tolist())
         return Answer(scores, rows, whole)
 
-    def _everywhere(self) -> Iterator[Answer]:
+    def _reach(self, answer: Answer) -> float:
+        """How deep the k best lie, if what counts is as rare further on as in this answer."""
+        scores, rows = _flat(answer)
+        counting = len(self._eligible(scores, rows)[1])
+        return self.k * len(rows) / counting if counting else math.inf
+
+    def _everywhere(self, reach: float) -> Iterator[Answer]:
         """Among the rows that count, and no others; wider each time."""
         marked = self._marked()
         count = int(np.count_nonzero(marked))
@@ -130,7 +138,10 @@ class Search:
             yield Answer(*block.search(self.query, count), whole=True)
             return
         mask, fetch = Mask(marked), self.k + SLACK
-        probes = self.state.probes.of(self.k * len(self.state.rows) / count)
+        stored = len(self.state.rows)
+        # Nothing lies deeper than all that does not count, and little nearer than by its share.
+        depth = min(max(reach, self.k * stored / count), self.k + stored - count)
+        probes = self.state.probes.of(depth, self.k)
         while True:
             yield self._ask(fetch, probes, mask)
             fetch, probes = 4 * fetch, min(4 * probes, self.state.lists.count)
