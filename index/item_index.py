@@ -177,7 +177,7 @@ class ItemIndex:
                 # Once more: an item may have been given more time since.
                 some = found[part]
                 some = some[rows.stored[some] & (rows.columns.expires[some] <= now)]
-                gone += [rows.ids[row] for row in some]
+                gone += rows.ids[some].tolist()
                 self._drop(some)
         return sorted(gone)
 

@@ -36,11 +36,12 @@ class Columns:
         for mine, theirs in zip(vars(self).values(), vars(columns).values(), strict=True):
             mine[rows] = theirs
 
-    def blank(self, capacity: int) -> "Columns":
-        """As many rows as asked for, of the same types, all free."""
-        made = Columns(*(np.zeros(capacity, old.dtype) for old in vars(self).values()))
-        made.profiles[:] = NO_ITEM
-        return made
+    @staticmethod
+    def blank(capacity: int) -> "Columns":
+        """As many rows as asked for, all free."""
+        times = np.zeros((capacity, 2))  # side by side: a look at both misses the cache once
+        profiles = np.full(capacity, NO_ITEM, dtype=np.int32)
+        return Columns(times[:, 0], times[:, 1], profiles)
 
 
 NO_ITEM = -1
@@ -54,11 +55,11 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        none = np.empty(0)
-        self._columns = Columns(none, none, none.astype(np.int32)).blank(FEWEST)
+        self._columns = Columns.blank(FEWEST)
+        self._ids = np.empty(FEWEST, dtype=np.object_)  # numpy gathers them faster than a list
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
-        self.ids: list[str] = []  # "" where the row is free and nobody looks
+        self.end = 0  # one more than the highest row ever in use
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -67,9 +68,9 @@ class Rows:
         return item_id in self._rows
 
     @property
-    def end(self) -> int:
-        """One more than the highest row ever in use."""
-        return len(self.ids)
+    def ids(self) -> NDArray[np.object_]:
+        """[end] strings; None where the row is free."""
+        return self._ids[: self.end]
 
     @property
     def columns(self) -> Columns:
@@ -98,42 +99,44 @@ class Rows:
 
     def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""
+        self._make_room(self.end + len(ids))
         rows = np.array([self._row(item_id) for item_id in ids], dtype=np.int64)
-        self._make_room()
         self._columns.put(rows, columns)
         return rows
 
     def _row(self, item_id: str) -> int:
         row = self._rows.get(item_id)
-        if row is not None:
-            return row
-        if self._free:
-            row = self._free.pop()
-            self.ids[row] = item_id
-        else:
-            row = len(self.ids)
-            self.ids.append(item_id)
-        self._rows[item_id] = row
+        if row is None:
+            row = self._free.pop() if self._free else self._next()
+            self._ids[row] = item_id
+            self._rows[item_id] = row
         return row
+
+    def _next(self) -> int:
+        self.end += 1
+        return self.end - 1
 
     def fill(self, ids: Sequence[str], columns: Columns) -> None:
         """Take over R distinct items as rows 0 to R - 1 of what is empty."""
-        self.ids = list(ids)
-        self._rows = dict(zip(self.ids, range(len(self.ids)), strict=True))
-        self._columns = columns
+        self._make_room(len(ids))
+        self.end = len(ids)
+        self._ids[: self.end] = ids
+        self._rows = dict(zip(ids, range(self.end), strict=True))
+        self._columns.put(slice(self.end), columns)
 
     def drop(self, rows: RowNumbers) -> None:
         """Forget the items of R distinct rows."""
-        numbers = rows.tolist()
-        for row in numbers:
-            del self._rows[self.ids[row]]
-            self.ids[row] = ""
+        for item_id in self._ids[rows].tolist():
+            del self._rows[item_id]
+        self._ids[rows] = None
         self._columns.profiles[rows] = NO_ITEM
-        self._free += numbers
+        self._free += rows.tolist()
 
-    def _make_room(self) -> None:
-        capacity = len(self._columns.profiles)
-        if self.end > capacity:
-            columns = self._columns.blank(max(self.end, 2 * capacity))
+    def _make_room(self, end: int) -> None:
+        capacity = len(self._ids)
+        if end > capacity:
+            larger = max(end, 2 * capacity)
+            columns, ids = Columns.blank(larger), np.empty(larger, dtype=np.object_)
             columns.put(slice(capacity), self._columns)
-            self._columns = columns
+            ids[:capacity] = self._ids
+            self._columns, self._ids = columns, ids

@@ -174,10 +174,10 @@ class Search:
         k, ids = self.k, self.state.rows.ids
         ties = len(rows) > 1 and bool((scores[1 : k + 1] == scores[:k][: len(scores) - 1]).any())
         if not ties:
-            return [ids[row] for row in rows[:k].tolist()], scores[:k].tolist()
+            return ids[rows[:k]].tolist(), scores[:k].tolist()
         last = scores[min(k, len(rows)) - 1]
         tying = int(np.searchsorted(-scores, -last, side="right"))
-        named = [ids[row] for row in rows[:tying].tolist()]
+        named = ids[rows[:tying]].tolist()
         ranked = sorted(zip((-scores[:tying]).tolist(), named, strict=True))[:k]
         return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
 
