@@ -1,6 +1,6 @@
 """All that an index holds, as arrays: what is copied beside traffic, saved, loaded and rebuilt.
 
-Shapes: n items, D dimensions, C lists of an inverted file.
+Shapes: n items, D dimensions, C lists of an inverted file, P queries measured to a depth of T.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ class Contents:
     lists: NDArray[np.int32]  # [n] the inverted list an item lies in
     centroids: NDArray[np.float32]  # [C, D] of the lists; one of zeros: everything is scanned
     queries: NDArray[np.float32]  # [Q, D] recent queries, which recall is measured on
+    places: NDArray[np.int32]  # [P, T] what was measured: probes that reach each query's items
 
     @property
     def dim(self) -> int:

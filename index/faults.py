@@ -28,6 +28,9 @@ def faults(contents: Contents, sizes: Sizes) -> Iterator[str]:
         yield "there is not one dimension and one list"
     yield from _out_of_range("profiles", contents.profiles, sizes.profiles)
     yield from _out_of_range("lists", contents.lists, sizes.lists)
+    yield from _out_of_range("places", contents.places, sizes.lists)
+    if not contents.places.size:
+        yield "places holds no measurement"
     for name, times in (("published", contents.published), ("expires", contents.expires)):
         if np.isnan(times).any():
             yield f"{name} holds a time that is NaN"
@@ -47,7 +50,7 @@ def _misshapen(contents: Contents, sizes: Sizes) -> Iterator[str]:
 
 
 def _out_of_range(name: str, numbers: NDArray[np.int32], count: int) -> Iterator[str]:
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < count:
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
         yield f"{name} holds a number outside 0 to {count - 1}"
 
 

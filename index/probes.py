@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from index.lists import Lists, Vectors
 
-DEPTH = 4096  # items found exactly for each query; deeper than that is an estimate
+DEPTH = 1024  # items found exactly for each query; deeper than that is an estimate
 DEEPER = 0.7  # probes grow with depth to this power beyond what was measured
-MARGIN = 0.2  # of what the target leaves: other queries are not the sample
+MARGIN = 0.1  # of what the target leaves: other queries are not the sample
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The files of one snapshot: raw arrays, and JSON for strings, each checked as it is read.
 
-Shapes: n items, D dimensions, C lists, Q queries. Numbers are little-endian. Reading hashes the
-very bytes it hands out; writing needs a few megabytes beside the contents and, because another
-thread searches meanwhile, never works long on strings in one go.
+Shapes: n items, D dimensions, C lists, Q queries, P measured to a depth of T. Numbers are little-
+endian. Reading hashes the very bytes it hands out; writing needs a few megabytes beside the
+contents and, because another thread searches meanwhile, never works long on strings in one go.
 """
 
 import hashlib
@@ -49,6 +49,8 @@ def _sizes(contents: Contents) -> Sizes:
         dim=contents.codes.shape[-1],
         lists=len(contents.centroids),
         queries=len(contents.queries),
+        measured=contents.places.shape[0],
+        depth=contents.places.shape[1],
         profiles=len(contents.table),
     )
 

@@ -27,6 +27,7 @@ ARRAYS = {  # each named for a column of `Contents`, with the type of its number
     "lists.i32": "<i4",
     "centroids.f32": "<f4",
     "queries.f32": "<f4",
+    "places.i32": "<i4",
 }
 FILES = frozenset({IDS, TABLE, *ARRAYS})  # beside the manifest
 
@@ -51,6 +52,8 @@ class Sizes:
     dim: int  # D
     lists: int  # C
     queries: int  # Q
+    measured: int  # P
+    depth: int  # T
     profiles: int  # of the table
 
     def shape_of(self, column: str) -> tuple[int, ...]:
@@ -59,6 +62,7 @@ class Sizes:
             "codes": (self.items, self.dim),
             "centroids": (self.lists, self.dim),
             "queries": (self.queries, self.dim),
+            "places": (self.measured, self.depth),
         }
         return tables.get(column, (self.items,))
 

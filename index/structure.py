@@ -152,7 +152,7 @@ class Structure:
             kept = Kept(state)
             while not self._follow(copied, kept, changed):
                 pass
-            return kept.contents(copied, state.lists.centroids, self._queries.recent)
+            return kept.contents(copied, self._queries.recent)
 
     def _follow(self, copied: Copy, kept: "Kept", changed: set[int]) -> bool:
         """Copy some rows that changed; with the last of them, what must be of one moment → True."""
@@ -172,9 +172,7 @@ class Structure:
         rows = np.arange(len(contents), dtype=np.int64)
         columns = Columns(contents.published, contents.expires, contents.profiles)
         lists = Lists.filled(contents.centroids, contents.lists, rows, contents.codes)
-        probes = measure(
-            lists, _asked(contents.queries, contents.codes), self._goal.recall, UNSHARED
-        )
+        probes = Probes(contents.places, lists.count, self._goal.recall)
         with self._lock:
             state.rows.fill(contents.ids, columns)
             state.profiles.fill(contents.table, contents.profiles)
@@ -196,7 +194,7 @@ class Kept:
         self._columns = rows.columns.take(np.arange(rows.end))
         self._table = self._state.profiles.table()
 
-    def contents(self, copied: Copy, centroids: Vectors, queries: Vectors) -> Contents:
+    def contents(self, copied: Copy, queries: Vectors) -> Contents:
         """Together with the vectors."""
         rows = copied.rows
         columns = self._columns.take(rows)
@@ -209,8 +207,9 @@ class Kept:
             profiles.astype(np.int32),
             [self._table[number] for number in used.tolist()],
             copied.homes[rows],
-            centroids,
+            self._state.lists.centroids,
             queries,
+            self._state.probes.places,
         )
 
 
@@ -239,7 +238,7 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
 def cluster(codes: NDArray[np.float16]) -> Vectors:
     """Centroids [C, D] of length 1 from a sample of codes [R, D], by spherical k-means."""
     count = min(2 ** round(np.log2(LISTS * np.sqrt(len(codes)))), len(codes))
-    sample = np.random.default_rng(SEED).permutation(len(codes))[: POINTS * count]
+    sample = _sample(len(codes), POINTS * count)
     means = faiss.Kmeans(
         codes.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED,
         min_points_per_centroid=1, max_points_per_centroid=POINTS,
@@ -247,6 +246,13 @@ def cluster(codes: NDArray[np.float16]) -> Vectors:
     means.train(codes[sample].astype(np.float32))
     assert means.centroids is not None  # noqa: S101  # it is trained
     return means.centroids
+
+
+def _sample(rows: int, most: int) -> RowNumbers:
+    """At most so many of R rows."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.random.default_rng(SEED).integers(rows, size=most)  # lets others run meanwhile
 
 
 def _homes(codes: NDArray[np.float16], centroids: Vectors) -> NDArray[np.int32]:
