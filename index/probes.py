@@ -73,6 +73,8 @@ def measure(
     depth = min(DEPTH, len(lists))
     places = [_places(lists, query, depth, slices, lock) for query in queries]
     shortest = min(map(len, places))
+    if not shortest:  # all items left meanwhile
+        return Probes.everything(lists.count, target)
     return Probes(np.stack([one[:shortest] for one in places]), lists.count, target)
 
 
