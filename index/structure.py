@@ -56,8 +56,9 @@ class Queries:
 
     @property
     def recent(self) -> Vectors:
-        """At most KEPT of them, [Q, D]."""
-        return self._ring[: self._count].copy()
+        """At most KEPT of them, [Q, D]; zeros tie with every item and say nothing of recall."""
+        kept = self._ring[: self._count]
+        return kept[kept.any(axis=1)]
 
     def take(self, queries: Vectors) -> None:
         """Start from others'."""
@@ -119,8 +120,9 @@ class Structure:
             self._rebuild()
 
     def _rebuild(self) -> None:
+        replaced = self._state.lists  # so that its memory is freed after the lock is
         with self._journal.watch(self._lock) as changed:
-            copied = copy_of(self._state.lists, self._state.rows.end, self._lock)
+            copied = copy_of(replaced, self._state.rows.end, self._lock)
             with self._lock:
                 queries = self._queries.recent
             lists, probes = build(copied, queries, self._goal)
@@ -129,7 +131,8 @@ class Structure:
             while not self._catch_up(lists, probes, changed):
                 pass
         self.rebuilds += 1
-        self._remember(items)
+        # A small one is outgrown as soon as it is large, however large it was when it was built.
+        self._remember(items if items > self._goal.exact_up_to else 0)
 
     def _catch_up(self, lists: Lists, probes: Probes, changed: set[int]) -> bool:
         """Bring some of what changed over; with the last of it, swap → True."""
