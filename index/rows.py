@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 RowNumbers = NDArray[np.int64]
 
-FEWEST = 64  # rows of capacity below which shrinking saves nothing worth a copy
+FEWEST = 64  # rows that room is made for at first
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Rows:
 
     def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""
-        self._make_room(self.end + len(ids))
+        self._make_room(self.end + sum(item_id not in self._rows for item_id in ids))
         rows = np.array([self._row(item_id) for item_id in ids], dtype=np.int64)
         self._columns.put(rows, columns)
         return rows

@@ -46,17 +46,10 @@ class State:
 class Answer(NamedTuple):
     """What one place gave."""
 
-    scores: Scores  # [I, F], best first
-    rows: RowNumbers  # [I, F], NOTHING where there were no more
-    whole: bool  # there is nothing else that counts
-
-    @property
-    def floor(self) -> float:
-        """A score that nothing exceeds which was not returned."""
-        if self.whole:
-            return -math.inf
-        last = zip(self.scores[:, -1].tolist(), self.rows[:, -1].tolist(), strict=True)
-        return max((score for score, row in last if row != NOTHING), default=-math.inf)
+    scores: Scores  # [F] highest first
+    rows: RowNumbers  # [F] each once
+    floor: float  # no row that was looked at and is not here has a higher score
+    whole: bool  # every row that counts was looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ class Search:
     def best(self) -> tuple[list[str], list[float]]:
         """Ids and scores of at most k items, highest first, equal scores by id."""
         for answer in self._places():
-            scores, rows = self._eligible(*_flat(answer))
+            scores, rows = self._eligible(answer.scores, answer.rows)
             if answer.whole or (len(rows) >= self.k and scores[self.k - 1] > answer.floor):
                 break
         return self._ordered(scores, rows)
@@ -90,9 +83,9 @@ class Search:
     def _scans(self, block: Block) -> Iterator[Answer]:
         fetch = self._fetch
         while fetch < len(block.rows):
-            yield Answer(*block.search(self.query, fetch), whole=False)
+            yield _answer(*block.search(self.query, fetch), whole=False)
             fetch *= 8
-        yield Answer(*block.search(self.query, len(block.rows)), whole=True)
+        yield _answer(*block.search(self.query, len(block.rows)), whole=True)
 
     @property
     def _fetch(self) -> int:
@@ -120,13 +113,18 @@ class Search:
         lists = self.state.lists
         scores, rows = lists.search(self.query, min(fetch, len(lists) + 1), probes, mask)
         whole = probes == lists.count and all(row == NOTHING for row in rows[:, -1].tolist())
-        return Answer(scores, rows, whole)
+        answer = _answer(scores, rows, whole)
+        if len(self.query) == 1 or probes == lists.count:
+            return answer
+        # An interest that did not probe a row's list may be its best all the same.
+        again = Block(answer.rows, lists.vectors(answer.rows))
+        scores, rows, _, _ = _answer(*again.search(self.query, len(answer.rows)), whole=True)
+        return Answer(scores, rows, answer.floor, whole)
 
     def _reach(self, answer: Answer) -> float:
         """How deep the k best lie, if what counts is as rare further on as in this answer."""
-        scores, rows = _flat(answer)
-        counting = len(self._eligible(scores, rows)[1])
-        return self.k * len(rows) / counting if counting else math.inf
+        counting = len(self._eligible(answer.scores, answer.rows)[1])
+        return self.k * len(answer.rows) / counting if counting else math.inf
 
     def _everywhere(self, reach: float) -> Iterator[Answer]:
         """Among the rows that count, and no others; wider each time."""
@@ -135,7 +133,7 @@ class Search:
         if count <= GATHERED:
             found = np.flatnonzero(marked)
             block = Block(found, self.state.lists.vectors(found))
-            yield Answer(*block.search(self.query, count), whole=True)
+            yield _answer(*block.search(self.query, count), whole=True)
             return
         mask, fetch = Mask(marked), self.k + SLACK
         stored = len(self.state.rows)
@@ -182,20 +180,20 @@ class Search:
         return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
 
 
-def _flat(answer: Answer) -> tuple[Scores, RowNumbers]:
-    """[F] each row once with its best score over the interests, highest first.
+def _answer(scores: Scores, rows: RowNumbers, whole: bool) -> Answer:
+    """From what each interest found, [I, F], best first and NOTHING where there was no more."""
+    last = zip(scores[:, -1].tolist(), rows[:, -1].tolist(), strict=True) if scores.size else ()
+    full = (score for score, row in last if row != NOTHING)
+    floor = -math.inf if whole else max(full, default=-math.inf)
+    return Answer(*_merged(scores, rows), floor, whole)
 
-    An interest under which a row was not found cannot be its best and still let it rank: then F
-    others were better under that interest.
-    """
-    if len(answer.rows) == 1:
-        scores, rows = answer.scores[0], answer.rows[0]
-        if len(rows) and rows[-1] == NOTHING:
-            found = rows != NOTHING
-            scores, rows = scores[found], rows[found]
-        return scores, rows
-    found = answer.rows != NOTHING
-    scores, rows = answer.scores[found], answer.rows[found]
+
+def _merged(scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
+    """[F] each row once with its best score over the interests, highest first."""
+    found = rows != NOTHING
+    if len(rows) == 1:
+        return scores[found], rows[found]
+    scores, rows = scores[found], rows[found]
     order = np.argsort(-scores, kind="stable")
     _, first = np.unique(rows[order], return_index=True)
     best = order[np.sort(first)]

@@ -100,3 +100,15 @@ def test_no_item_comes_twice_though_several_interests_find_it(index: ItemIndex) 
     pairs = QUERIES.reshape(100, 2, DIM)
     answers, _ = index.search(pairs, K)
     assert all(len(ids) == len(set(ids)) == K for ids in answers)
+
+
+def test_an_items_score_is_its_best_also_where_only_the_other_interest_probed_its_list() -> None:
+    """Two interests that lie near each other: thousands of items are found under the worse one."""
+    index = inverted(VECTORS, clustered(256, seed=4))
+    one, other = clustered(1000, seed=6).reshape(2, 500, DIM)
+    queries = np.stack([one, 0.8 * one + 0.6 * other], axis=1)
+    ids, scores = index.search(queries, K)
+    kept = VECTORS.astype(np.float16).astype(np.float32)
+    for query, names, found in zip(queries, ids, scores, strict=True):
+        rows = [int(name) for name in names]
+        np.testing.assert_allclose(found, (kept[rows] @ query.T).max(axis=1), atol=1e-5)
