@@ -130,6 +130,13 @@ class RecommendAnswer(BaseModel):
     ]
 
 
+class RecommendBatchAnswer(BaseModel):
+    """Results in request order, each as /recommend would have answered it."""
+
+    request_id: str
+    results: list[RecommendAnswer]
+
+
 class LiveAnswer(BaseModel):
     """`broken`: a background task ended, only a restart helps."""
 

@@ -28,12 +28,13 @@ from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
 from service.recorder import Recorder
 from service.replica import Replica
-from service.requests import EventsBody, ItemsBody, RecommendBody
+from service.requests import EventsBody, ItemsBody, RecommendBatchBody, RecommendBody
 from service.routes import events, health, items, recommend, users
 from service.routes.wire import SCHEMAS
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
 
+BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
         _, bodies = models_json_schema(
-            [(model, "validation") for model in (ItemsBody, EventsBody, RecommendBody, Problem)],
+            [(model, "validation") for model in (*BODIES, Problem)],
             ref_template=SCHEMAS + "{model}",
         )
         schema["components"]["schemas"].update(bodies["$defs"])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from service import store
 from service.event import POSITIVE, Event, Watched
@@ -46,12 +47,19 @@ class Histories:
 
     async def read(self, user_id: str) -> Past:
         """Everything a recommendation asks about a user, in one round trip."""
-        history, seen, _ = keys(user_id)
+        (past,) = await self.read_all([user_id])
+        if isinstance(past, RedisError):
+            raise past
+        return past
+
+    async def read_all(self, user_ids: Sequence[str]) -> list[Past | RedisError]:
+        """The same for each of some users, all in one round trip; the error where one has none."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.lrange(history, 0, -1)
-            pipe.lrange(seen, 0, -1)
-            entries, impressions = await pipe.execute()
-        return Past([item for entry in entries if (item := _watched(entry))], impressions)
+            for history, seen, _ in map(keys, user_ids):
+                pipe.lrange(history, 0, -1)
+                pipe.lrange(seen, 0, -1)
+            found = await pipe.execute(raise_on_error=False)
+        return [_past(*lists) for lists in zip(found[::2], found[1::2], strict=True)]
 
     async def record(self, events: Sequence[Event]) -> list[str]:
         """Push each event once; new, pending (its stream entry may be missing) or duplicate."""
@@ -80,6 +88,15 @@ class Histories:
     async def erase(self, user_id: str) -> bool:
         """Forget a user; return whether there was anything."""
         return bool(await self._redis.delete(*keys(user_id)))
+
+
+def _past(entries: list[str] | RedisError, seen: list[str] | RedisError) -> Past | RedisError:
+    """What Redis answered for one user; its error does not touch the others'."""
+    if isinstance(entries, RedisError):
+        return entries
+    if isinstance(seen, RedisError):
+        return seen
+    return Past([item for entry in entries if (item := _watched(entry))], seen)
 
 
 def _watched(entry: str) -> Watched | None:

@@ -86,10 +86,11 @@ class Model:
             items=self.item_ids.ids([item.item_id for item in newest]),
         )
 
-    def embed_user(self, known: Known) -> Vectors:
-        """One user's history → [1, I, D]."""
+    def embed_users(self, known: Sequence[Known]) -> Vectors:
+        """Histories of B users → [B, I, D]; in company a user's vector changes by rounding only."""
         limits = self.manifest
-        tags = pad_histories([known.tags], limits.max_items, limits.max_tags)
+        tags = pad_histories([one.tags for one in known], limits.max_items, limits.max_tags)
         if not limits.max_history:
             return self.towers.user(tags)
-        return self.towers.user(tags, pad_item_ids([known.items], limits.max_history))
+        items = pad_item_ids([one.items for one in known], limits.max_history)
+        return self.towers.user(tags, items)

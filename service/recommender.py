@@ -1,16 +1,18 @@
-"""One recommendation: history → user tower → search → answer. It always comes back."""
+"""Recommendations: histories → user tower → search → answers. They always come back."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
+from bundle.probe import Vectors
 from service.catalogue import Catalogue
 from service.errors import SequenceForeign
 from service.event import Watched
 from service.histories import Histories, Past
 from service.item import Attributes
-from service.model import Model
+from service.model import Known, Model
 from service.replica import Replica
 from service.sequence import LogSequence
 
@@ -25,7 +27,11 @@ class Ask:
     exclude: Collection[str] = ()
     filters: Attributes = field(default_factory=dict)
     history: list[Watched] | None = None
-    after: LogSequence | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether it takes what is stored of the user."""
+        return self.history is None or self.exclude_seen
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,16 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """An ask with what is known of its user; no past where Redis does not say."""
+
+    ask: Ask
+    past: Past | None
+    history: list[Watched]
+    known: Known
+
+
+@dataclass(frozen=True)
 class Recommender:
     """Stateless but for what it reads."""
 
@@ -48,32 +64,58 @@ class Recommender:
     catalogue: Catalogue
     after_timeout_s: float
 
-    async def recommend(self, ask: Ask) -> Answer:
+    async def recommend(self, ask: Ask, after: LogSequence | None = None) -> Answer:
         """Raises SequenceForeign when `after` is of another store; nothing else."""
-        await self._wait_for(ask.after)
-        past = await self._past(ask)
+        (answer,) = await self.recommend_all([ask], after)
+        return answer
+
+    async def recommend_all(
+        self, asks: Sequence[Ask], after: LogSequence | None = None
+    ) -> list[Answer]:
+        """An answer for each, in order: one round trip to Redis, one call of the user tower.
+
+        Raises:
+            SequenceForeign: `after` is of another store.
+        """
+        await self._wait_for(after)
+        pasts = await self._pasts(asks)
+        asked = [self._asked(ask, past) for ask, past in zip(asks, pasts, strict=True)]
+        users = self.model.embed_users([one.known for one in asked])  # [B, I, D]
+        answers: list[Answer] = []
+        for number, one in enumerate(asked):
+            if answers:
+                await asyncio.sleep(0)  # other callers have their turn between two searches
+            answers.append(self._answer(one, users[number : number + 1], after))
+        return answers
+
+    def _asked(self, ask: Ask, past: Past | None) -> _Asked:
         history = _history(ask, past)
-        known = self.model.known(history)
-        user = self.model.embed_user(known)
+        return _Asked(ask, past, history, self.model.known(history))
+
+    def _answer(self, asked: _Asked, user: Vectors, after: LogSequence | None) -> Answer:
+        ask, past = asked.ask, asked.past
         found = self.replica.search(user, ask.k, _exclude(ask, past), ask.filters)
         reasons = {
-            "no_history": not history and past is not None,
-            "unknown_tags": bool(history) and not known,
+            "no_history": not asked.history and past is not None,
+            "unknown_tags": bool(asked.history) and not asked.known,
             "redis_unavailable": past is None,
-            "stale_index": self._behind(ask.after),
+            "stale_index": self._behind(after),
             "short": len(found) < ask.k,
         }
         degraded = [name for name, holds in reasons.items() if holds]
-        return Answer(found, history, self.replica.sequence, degraded)
+        return Answer(found, asked.history, self.replica.sequence, degraded)
 
-    async def _past(self, ask: Ask) -> Past | None:
-        """What is stored of the user, where it is needed; None when Redis does not say."""
-        if ask.history is not None and not ask.exclude_seen:
-            return Past([], [])
-        try:
-            return await self.histories.read(ask.user_id)
-        except RedisError:
-            return None
+    async def _pasts(self, asks: Sequence[Ask]) -> list[Past | None]:
+        """What is stored of each user, where it is needed; None where Redis does not say."""
+        user_ids = list(dict.fromkeys(ask.user_id for ask in asks if ask.stored))
+        pasts: dict[str, Past | RedisError] = {}
+        if user_ids:
+            try:
+                found = await self.histories.read_all(user_ids)
+            except RedisError as error:
+                found = [error] * len(user_ids)
+            pasts = dict(zip(user_ids, found, strict=True))
+        return [_readable(pasts[ask.user_id]) if ask.stored else Past([], []) for ask in asks]
 
     async def _wait_for(self, after: LogSequence | None) -> None:
         """Give the index a while to reach what the caller has seen."""
@@ -96,6 +138,10 @@ class Recommender:
             return
         if head and head.store != after.store:
             raise SequenceForeign("X-Couple-After was given out by another store: drop it")
+
+
+def _readable(past: Past | RedisError) -> Past | None:
+    return None if isinstance(past, RedisError) else past
 
 
 def _history(ask: Ask, past: Past | None) -> list[Watched]:

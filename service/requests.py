@@ -91,6 +91,12 @@ class RecommendBody(Body):
     explain: bool = False
 
 
+class RecommendBatchBody(Body):
+    """POST /recommend/batch."""
+
+    requests: Annotated[list[RecommendBody], Field(min_length=1, max_length=64)]
+
+
 def _check_told(tags: list[str], title: str | None) -> None:
     if not tags and not title:
         raise UNTOLD

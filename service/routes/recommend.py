@@ -1,18 +1,21 @@
-"""`/recommend`: candidates for one user."""
+"""`/recommend`: candidates for one user, `/recommend/batch`: for several."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
 
-from service.answers import RecommendAnswer
+from service.answers import RecommendAnswer, RecommendBatchAnswer
 from service.auth import Allowed
 from service.explain import explain
+from service.item import Item
 from service.parts import Parts, parts_of
 from service.recommender import Answer, Ask
-from service.requests import RecommendBody
-from service.routes.wire import BODY, answer, documented, read, takes
+from service.requests import RecommendBatchBody, RecommendBody
+from service.routes.wire import BODY, answer, documented, read, request_id, takes
 from service.sequence import LogSequence
 
 router = APIRouter(tags=["recommend"], dependencies=[Depends(Allowed("recommend"))])
@@ -29,18 +32,34 @@ async def post_recommend(
     """The best live items for a user; always an answer, and `degraded` says what it lacks."""
     parts, body = parts_of(request), await read(request, RecommendBody)
     after = None if x_couple_after is None else LogSequence.parse(x_couple_after)
-    found = await parts.recommender.recommend(_ask(body, after))
-    return answer(
-        user_id=body.user_id,
-        candidates=await _candidates(parts, found, body.explain),
-        model={"name": parts.model.manifest.model, "version": parts.model.manifest.version},
-        experiments=[],
-        sequence=str(found.sequence) if found.sequence else None,
-        degraded=found.degraded,
-    )
+    found = await parts.recommender.recommend(_ask(body), after)
+    items = await _explained(parts, [found] if body.explain else [])
+    return answer(**_result(parts, body, found, items))
 
 
-def _ask(body: RecommendBody, after: LogSequence | None) -> Ask:
+@router.post(
+    "/recommend/batch",
+    responses=documented(*BODY, 409, answer=RecommendBatchAnswer),
+    openapi_extra=takes(RecommendBatchBody),
+)
+async def post_recommend_batch(
+    request: Request, x_couple_after: Annotated[str | None, Header()] = None
+) -> Response:
+    """What /recommend answers to each request, in their order; one round trip for all users."""
+    parts, body = parts_of(request), await read(request, RecommendBatchBody)
+    after = None if x_couple_after is None else LogSequence.parse(x_couple_after)
+    answers = await parts.recommender.recommend_all([_ask(one) for one in body.requests], after)
+    pairs = list(zip(body.requests, answers, strict=True))
+    items = await _explained(parts, [found for one, found in pairs if one.explain])
+    results = []
+    for one, found in pairs:
+        if one.explain:
+            await asyncio.sleep(0)  # explanations take milliseconds: others have their turn
+        results.append(_result(parts, one, found, items))
+    return answer(results=results)
+
+
+def _ask(body: RecommendBody) -> Ask:
     history = None if body.history is None else [item.watched() for item in body.history]
     return Ask(
         user_id=body.user_id,
@@ -49,26 +68,38 @@ def _ask(body: RecommendBody, after: LogSequence | None) -> Ask:
         exclude=body.exclude_item_ids,
         filters=body.filters,
         history=history,
-        after=after,
     )
 
 
-async def _candidates(parts: Parts, found: Answer, explained: bool) -> list[dict[str, Any]]:
-    candidates: list[dict[str, Any]] = [
-        {"item_id": item_id, "score": score, "channel": "model"}
-        for item_id, score in found.candidates
-    ]
-    if explained:
-        reasons = await _reasons(parts, found)
+def _result(
+    parts: Parts, body: RecommendBody, found: Answer, items: Mapping[str, Item]
+) -> dict[str, Any]:
+    """One answer; `items` are those that candidates are explained by."""
+    candidates = [_candidate(*pair) for pair in found.candidates]
+    if body.explain:
+        mine = {item_id: items[item_id] for item_id, _ in found.candidates if item_id in items}
+        reasons = explain(parts.model, found.history, mine) if mine else {}
         for candidate in candidates:
             candidate["reasons"] = {"tags": reasons.get(candidate["item_id"], [])}
-    return candidates
+    return {
+        "request_id": request_id(),
+        "user_id": body.user_id,
+        "candidates": candidates,
+        "model": {"name": parts.model.manifest.model, "version": parts.model.manifest.version},
+        "experiments": [],
+        "sequence": str(found.sequence) if found.sequence else None,
+        "degraded": found.degraded,
+    }
 
 
-async def _reasons(parts: Parts, found: Answer) -> dict[str, list[dict[str, object]]]:
-    """None when Redis does not say what the candidates are."""
+def _candidate(item_id: str, score: float) -> dict[str, Any]:
+    return {"item_id": item_id, "score": score, "channel": "model"}
+
+
+async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]:
+    """All candidates of some answers in one round trip; none when Redis does not say."""
+    item_ids = {item_id: None for found in answers for item_id, _ in found.candidates}
     try:
-        items = await parts.catalogue.items([item_id for item_id, _ in found.candidates])
+        return await parts.catalogue.items(list(item_ids))
     except RedisError:
         return {}
-    return explain(parts.model, found.history, items)

@@ -53,7 +53,12 @@ async def read(request: Request, model: type[B]) -> B:
     )
 
 
+def request_id() -> str:
+    """The id of the request that is being answered."""
+    return correlation_id.get() or ""
+
+
 def answer(code: int = 200, /, **fields: Any) -> Response:
     """JSON with the request's id in front."""
-    encoded = orjson.dumps({"request_id": correlation_id.get() or "", **fields})
+    encoded = orjson.dumps({"request_id": request_id(), **fields})
     return Response(encoded, code, media_type="application/json")

@@ -69,6 +69,9 @@ async def check_degraded(service: Client) -> None:
     sent = [{"tags": ["wok"]}]
     whole = await service.recommend(k=2, history=sent, exclude_seen=False)
     assert (whole["degraded"], whole["candidates"][0]["item_id"]) == ([], "v0")
+    batch = {"requests": [{"user_id": "u1", "k": 2}, {"user_id": "u2", "k": 1, "history": sent}]}
+    for result in ok(await service.post("/recommend/batch", json=batch))["results"]:
+        assert result["degraded"] == ["redis_unavailable"]
     explained = await service.recommend(k=1, history=sent, explain=True)
     assert explained["candidates"][0]["reasons"] == {"tags": []}
     assert ok(await service.get("/readyz"))["status"] == "ready"

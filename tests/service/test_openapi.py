@@ -34,11 +34,26 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
         answers.RecommendAnswer,
         {"user_id": "2", "explain": True},
     ),
+    (
+        "POST",
+        "/recommend/batch",
+        "/recommend/batch",
+        answers.RecommendBatchAnswer,
+        {"requests": [{"user_id": "u1"}, {"user_id": "2", "explain": True}]},
+    ),
     ("DELETE", "/users/u1", "/users/{user_id}", answers.EraseAnswer, None),
     ("DELETE", "/items/v1", "/items/{item_id}", answers.DeleteAnswer, None),
     ("GET", "/livez", "/livez", answers.LiveAnswer, None),
     ("GET", "/readyz", "/readyz", answers.ReadyAnswer, None),
 ]
+
+
+BODIES = {
+    "/items": "Items",
+    "/events": "Events",
+    "/recommend": "Recommend",
+    "/recommend/batch": "RecommendBatch",
+}
 
 
 @pytest.fixture
@@ -116,7 +131,7 @@ async def test_every_status_that_is_returned_is_documented(
 async def test_bodies_are_documented(service: Client) -> None:
     """Routes read them for themselves; the document knows them all the same."""
     found = await document(service)
-    for path, name in (("/items", "Items"), ("/events", "Events"), ("/recommend", "Recommend")):
+    for path, name in BODIES.items():
         body = found["paths"][path]["post"]["requestBody"]
         assert body["required"] is True
         reference = body["content"]["application/json"]["schema"]["$ref"]

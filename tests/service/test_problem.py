@@ -14,7 +14,7 @@ from tests.service.running import Client, ok, refused, running
 pytestmark = pytest.mark.anyio
 
 JSON = {"Content-Type": "application/json"}
-POSTS = ["/items", "/events", "/recommend"]
+POSTS = ["/items", "/events", "/recommend", "/recommend/batch"]
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -54,6 +54,7 @@ WRONG = {
     "/items": '{"items": [{"item_id": @, "tags": [@], "version": [@], "expires_at": @}]}',
     "/events": '{"events": [{"item_id": @, "user_id": @, "type": @, "timestamp": [@]}]}',
     "/recommend": '{"user_id": @, "k": [@]}',
+    "/recommend/batch": '{"requests": [{"user_id": @, "k": [@]}]}',
 }
 
 
@@ -212,7 +213,19 @@ def garbage(seed: random.Random, depth: int = 3) -> Any:
         "\U0001f600",
         "9" * 99,
     ]
-    names = ["items", "events", "user_id", "item_id", "tags", "title", "k", "history", "type", "x"]
+    names = [
+        "items",
+        "events",
+        "user_id",
+        "item_id",
+        "tags",
+        "title",
+        "k",
+        "history",
+        "type",
+        "requests",
+        "x",
+    ]
     kind = seed.randrange(4 if depth else 1)
     if kind == 1:
         return [garbage(seed, depth - 1) for _ in range(seed.randrange(3))]
@@ -238,7 +251,7 @@ async def test_garbage_never_is_our_fault(service: Client) -> None:
     seed = random.Random(20)
     responses: list[httpx.Response] = []
     for number in range(3000):
-        path = POSTS[number % 3]
+        path = POSTS[number % len(POSTS)]
         if number % 2:
             responses.append(await service.post(path, content=mangled(seed), headers=JSON))
         else:
