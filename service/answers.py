@@ -116,6 +116,16 @@ class Arm(BaseModel):
     bucket: int
 
 
+class SimilarAnswer(BaseModel):
+    """Candidates by falling score, the item itself left out; `degraded` as in /recommend."""
+
+    request_id: str
+    candidates: list[Candidate]
+    model: ModelName
+    sequence: str | None
+    degraded: list[Literal["unknown_tags", "redis_unavailable", "stale_index", "short"]]
+
+
 class RecommendAnswer(BaseModel):
     """Candidates by falling score; `degraded` says why they are less than they could be."""
 

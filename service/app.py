@@ -28,13 +28,19 @@ from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
 from service.recorder import Recorder
 from service.replica import Replica
-from service.requests import EventsBody, ItemsBody, RecommendBatchBody, RecommendBody
-from service.routes import events, health, items, recommend, users
+from service.requests import (
+    EventsBody,
+    ItemsBody,
+    RecommendBatchBody,
+    RecommendBody,
+    SimilarBody,
+)
+from service.routes import events, health, items, recommend, similar, users
 from service.routes.wire import SCHEMAS
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
 
-BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody)
+BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody, SimilarBody)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -67,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         header_name=HEADER,
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
     )
-    for routes in (items, events, users, recommend, health):
+    for routes in (items, events, users, recommend, similar, health):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -114,7 +120,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         replica=replica,
         tail=tail,
         recorder=recorder,
-        recommender=Recommender(model, replica, histories, catalogue, after_s),
+        recommender=Recommender(model, replica, histories, catalogue, clock, after_s),
         background=(
             _start(stack, tail.run(clock, settings.tail_block_ms)),
             _start(stack, sweeping),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BodyRefused, Place
-from service.requests import EventsBody, ItemsBody, RecommendBatchBody
+from service.requests import EventsBody, ItemsBody, RecommendBatchBody, SimilarBody
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -101,6 +101,6 @@ def _names(schema: Any) -> Iterator[str]:
 
 _FIELDS = frozenset(
     name
-    for model in (ItemsBody, EventsBody, RecommendBatchBody)
+    for model in (ItemsBody, EventsBody, RecommendBatchBody, SimilarBody)
     for name in _names(model.model_json_schema())
 )

@@ -1,17 +1,22 @@
-"""Recommendations: histories → user tower → search → answers. They always come back."""
+"""Recommendations: histories → user tower → search → answers. They always come back.
+
+And what is like an item: its tags → item tower → search → answer.
+"""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from redis.exceptions import RedisError
 
 from bundle.probe import Vectors
 from service.catalogue import Catalogue
-from service.errors import SequenceForeign
+from service.clock import Clock
+from service.errors import NotFound, SequenceForeign
 from service.event import Watched
 from service.histories import Histories, Past
-from service.item import Attributes
+from service.item import Attributes, Item
 from service.model import Known, Model
 from service.replica import Replica
 from service.sequence import LogSequence
@@ -35,13 +40,24 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Like:
+    """What a caller wants more of: an item of the catalogue, or tags where there is no id."""
+
+    item_id: str | None
+    tags: list[str]
+    k: int
+    exclude: Collection[str] = ()
+    filters: Attributes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Answer:
     """Candidates (item id, score), the best first; why they are less than they could be."""
 
     candidates: list[tuple[str, float]]
-    history: list[Watched]  # oldest first, as the user tower was given it
     sequence: LogSequence | None
     degraded: list[str]
+    history: Sequence[Watched] = ()  # oldest first, as the user tower was given it
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ class Recommender:
     replica: Replica
     histories: Histories
     catalogue: Catalogue
+    clock: Clock
     after_timeout_s: float
 
     async def recommend(self, ask: Ask, after: LogSequence | None = None) -> Answer:
@@ -102,8 +119,44 @@ class Recommender:
             "stale_index": self._behind(after),
             "short": len(found) < ask.k,
         }
-        degraded = [name for name, holds in reasons.items() if holds]
-        return Answer(found, asked.history, self.replica.sequence, degraded)
+        return Answer(found, self.replica.sequence, _named(reasons), asked.history)
+
+    async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
+        """Items nearest to one of any domain, itself left out; none where nothing of it is known.
+
+        Raises:
+            NotFound: the catalogue holds no item of this id.
+            SequenceForeign: `after` is of another store.
+        """
+        await self._wait_for(after)
+        item = await self._item(like)
+        found = self._nearest(item, like) if item else []
+        reasons = {
+            "unknown_tags": item is not None and not self.model.ids(item.tags, item.title),
+            "redis_unavailable": item is None,
+            "stale_index": self._behind(after),
+            "short": len(found) < like.k,
+        }
+        return Answer(found, self.replica.sequence, _named(reasons))
+
+    async def _item(self, like: Like) -> Item | None:
+        """The item itself, or one made of the tags; None when Redis does not say."""
+        if like.item_id is None:
+            return Item("", like.tags, domain="")
+        try:
+            stored = await self.catalogue.get(like.item_id)
+        except RedisError:
+            return None
+        if stored is None or stored.item.expired(self.clock.now()):
+            raise NotFound("the catalogue holds no such item: post it first, or send its tags")
+        return stored.item
+
+    def _nearest(self, item: Item, like: Like) -> list[tuple[str, float]]:
+        vector = self.model.embed_items([self.model.read(item)])  # [1, D]
+        if not (vector.any() and np.isfinite(vector).all()):
+            return []  # no known tag, so no direction: everything would be as near
+        exclude = {*like.exclude, item.item_id}
+        return self.replica.search(vector[:, None], like.k, exclude, like.filters)
 
     async def _pasts(self, asks: Sequence[Ask]) -> list[Past | None]:
         """What is stored of each user, where it is needed; None where Redis does not say."""
@@ -138,6 +191,10 @@ class Recommender:
             return
         if head and head.store != after.store:
             raise SequenceForeign("X-Couple-After was given out by another store: drop it")
+
+
+def _named(reasons: Mapping[str, bool]) -> list[str]:
+    return [name for name, holds in reasons.items() if holds]
 
 
 def _readable(past: Past | RedisError) -> Past | None:

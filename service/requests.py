@@ -11,6 +11,10 @@ from service.item import Item
 from service.text import Attributes, Body, Id, Name, Tags, Time, Title, Version
 
 UNTOLD = PydanticCustomError("untold", "Give tags, or a title that tags can be found in")
+EITHER = PydanticCustomError("either", "Give either item_id or tags (at least one), not both")
+
+K = Annotated[int, Field(ge=1, le=500)]
+Excluded = Annotated[list[Id], Field(max_length=10_000)]
 
 
 class ItemBody(Body):
@@ -83,9 +87,9 @@ class RecommendBody(Body):
     """POST /recommend."""
 
     user_id: Id
-    k: Annotated[int, Field(ge=1, le=500)] = 100
+    k: K = 100
     exclude_seen: bool = True
-    exclude_item_ids: Annotated[list[Id], Field(max_length=10_000)] = Field([])
+    exclude_item_ids: Excluded = Field([])
     filters: Attributes = Field({})
     history: Annotated[list[WatchedBody], Field(max_length=1000)] | None = None
     explain: bool = False
@@ -97,8 +101,29 @@ class RecommendBatchBody(Body):
     requests: Annotated[list[RecommendBody], Field(min_length=1, max_length=64)]
 
 
+class SimilarBody(Body):
+    """POST /similar: an item of the catalogue, or tags."""
+
+    item_id: Id | None = Field(None, description="of any domain; give this or `tags`")
+    tags: Tags | None = Field(None, description="of an item that the catalogue need not hold")
+    k: K = 100
+    exclude_item_ids: Excluded = Field([])
+    filters: Attributes = Field({})
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.item_id is None) == (not self.tags):
+            raise EITHER
+        _check_blank(self.tags or [])
+        return self
+
+
 def _check_told(tags: list[str], title: str | None) -> None:
     if not tags and not title:
         raise UNTOLD
+    _check_blank(tags)
+
+
+def _check_blank(tags: list[str]) -> None:
     if not all(map(normalise, tags)):
         raise PydanticCustomError("blank", "A tag should have a character that is not a blank")

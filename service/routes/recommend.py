@@ -15,8 +15,8 @@ from service.item import Item
 from service.parts import Parts, parts_of
 from service.recommender import Answer, Ask
 from service.requests import RecommendBatchBody, RecommendBody
+from service.routes.candidates import after_of, tell
 from service.routes.wire import BODY, answer, documented, read, request_id, takes
-from service.sequence import LogSequence
 
 router = APIRouter(tags=["recommend"], dependencies=[Depends(Allowed("recommend"))])
 
@@ -31,7 +31,7 @@ async def post_recommend(
 ) -> Response:
     """The best live items for a user; always an answer, and `degraded` says what it lacks."""
     parts, body = parts_of(request), await read(request, RecommendBody)
-    after = None if x_couple_after is None else LogSequence.parse(x_couple_after)
+    after = after_of(x_couple_after)
     found = await parts.recommender.recommend(_ask(body), after)
     items = await _explained(parts, [found] if body.explain else [])
     return answer(**_result(parts, body, found, items))
@@ -47,7 +47,7 @@ async def post_recommend_batch(
 ) -> Response:
     """What /recommend answers to each request, in their order; one round trip for all users."""
     parts, body = parts_of(request), await read(request, RecommendBatchBody)
-    after = None if x_couple_after is None else LogSequence.parse(x_couple_after)
+    after = after_of(x_couple_after)
     answers = await parts.recommender.recommend_all([_ask(one) for one in body.requests], after)
     pairs = list(zip(body.requests, answers, strict=True))
     items = await _explained(parts, [found for one, found in pairs if one.explain])
@@ -75,25 +75,18 @@ def _result(
     parts: Parts, body: RecommendBody, found: Answer, items: Mapping[str, Item]
 ) -> dict[str, Any]:
     """One answer; `items` are those that candidates are explained by."""
-    candidates = [_candidate(*pair) for pair in found.candidates]
+    told = tell(parts.model, found)
     if body.explain:
         mine = {item_id: items[item_id] for item_id, _ in found.candidates if item_id in items}
         reasons = explain(parts.model, found.history, mine) if mine else {}
-        for candidate in candidates:
+        for candidate in told["candidates"]:
             candidate["reasons"] = {"tags": reasons.get(candidate["item_id"], [])}
     return {
         "request_id": request_id(),
         "user_id": body.user_id,
-        "candidates": candidates,
-        "model": {"name": parts.model.manifest.model, "version": parts.model.manifest.version},
+        **told,
         "experiments": [],
-        "sequence": str(found.sequence) if found.sequence else None,
-        "degraded": found.degraded,
     }
-
-
-def _candidate(item_id: str, score: float) -> dict[str, Any]:
-    return {"item_id": item_id, "score": score, "channel": "model"}
 
 
 async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]:

@@ -20,12 +20,14 @@ ROUTES = [
     ("DELETE", "/users/u1", "ingest"),
     ("POST", "/recommend", "recommend"),
     ("POST", "/recommend/batch", "recommend"),
+    ("POST", "/similar", "recommend"),
 ]
 BODIES = {
     "/items": {"items": [{"item_id": "v1", "tags": ["wok"]}]},
     "/events": {"events": [{"user_id": "u", "item_id": "i", "type": "click", "tags": ["wok"]}]},
     "/recommend": {"user_id": "u"},
     "/recommend/batch": {"requests": [{"user_id": "u"}]},
+    "/similar": {"tags": ["wok"]},
 }
 
 

@@ -72,6 +72,10 @@ async def check_degraded(service: Client) -> None:
     batch = {"requests": [{"user_id": "u1", "k": 2}, {"user_id": "u2", "k": 1, "history": sent}]}
     for result in ok(await service.post("/recommend/batch", json=batch))["results"]:
         assert result["degraded"] == ["redis_unavailable"]
+    like = ok(await service.post("/similar", json={"tags": ["wok"], "k": 2}))
+    assert (len(like["candidates"]), like["degraded"]) == (2, [])
+    named = ok(await service.post("/similar", json={"item_id": "v0", "k": 1}))
+    assert (named["candidates"], named["degraded"]) == ([], ["redis_unavailable", "short"])
     explained = await service.recommend(k=1, history=sent, explain=True)
     assert explained["candidates"][0]["reasons"] == {"tags": []}
     assert ok(await service.get("/readyz"))["status"] == "ready"

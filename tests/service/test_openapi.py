@@ -41,6 +41,7 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
         answers.RecommendBatchAnswer,
         {"requests": [{"user_id": "u1"}, {"user_id": "2", "explain": True}]},
     ),
+    ("POST", "/similar", "/similar", answers.SimilarAnswer, {"item_id": "v1"}),
     ("DELETE", "/users/u1", "/users/{user_id}", answers.EraseAnswer, None),
     ("DELETE", "/items/v1", "/items/{item_id}", answers.DeleteAnswer, None),
     ("GET", "/livez", "/livez", answers.LiveAnswer, None),
@@ -48,11 +49,14 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
 ]
 
 
+# Bodies that name what is not there.
+LACKING = {"/similar": {"item_id": "gone"}}
 BODIES = {
     "/items": "Items",
     "/events": "Events",
     "/recommend": "Recommend",
     "/recommend/batch": "RecommendBatch",
+    "/similar": "Similar",
 }
 
 
@@ -94,6 +98,7 @@ async def provoked(
             (client, path, {"content": BIG}),
             (client, path.replace("v1", "x" * 129).replace("u1", "x" * 129), {"json": body}),
             (client, path.replace("v1", "gone"), {"json": body}),
+            (client, path, {"json": LACKING.get(template, body)}),
             (client, path, {"json": body, "headers": AFTER}),
             (locked, path, {"json": body}),
             (dead, path, {"json": body}),

@@ -14,7 +14,7 @@ from tests.service.running import Client, ok, refused, running
 pytestmark = pytest.mark.anyio
 
 JSON = {"Content-Type": "application/json"}
-POSTS = ["/items", "/events", "/recommend", "/recommend/batch"]
+POSTS = ["/items", "/events", "/recommend", "/recommend/batch", "/similar"]
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -55,6 +55,7 @@ WRONG = {
     "/events": '{"events": [{"item_id": @, "user_id": @, "type": @, "timestamp": [@]}]}',
     "/recommend": '{"user_id": @, "k": [@]}',
     "/recommend/batch": '{"requests": [{"user_id": @, "k": [@]}]}',
+    "/similar": '{"item_id": @, "tags": [@], "k": [@]}',
 }
 
 
@@ -257,6 +258,5 @@ async def test_garbage_never_is_our_fault(service: Client) -> None:
         else:
             responses.append(await service.post(path, json=garbage(seed)))
     statuses = {response.status_code for response in responses}
-    assert statuses <= {200, 400, 422}
-    assert len(statuses) == 3
+    assert {200, 400, 422} <= statuses <= {200, 400, 404, 422}
     ok(await service.get("/livez"))

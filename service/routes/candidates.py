@@ -1,0 +1,25 @@
+"""How candidates are asked for and answered, whoever or whatever they are for."""
+
+from typing import Any
+
+from service.model import Model
+from service.recommender import Answer
+from service.sequence import LogSequence
+
+
+def after_of(header: str | None) -> LogSequence | None:
+    """What `X-Couple-After` asks to be reached first; raise SequenceMalformed."""
+    return None if header is None else LogSequence.parse(header)
+
+
+def tell(model: Model, found: Answer) -> dict[str, Any]:
+    """The candidates, and what they were found with."""
+    return {
+        "candidates": [
+            {"item_id": item_id, "score": score, "channel": "model"}
+            for item_id, score in found.candidates
+        ],
+        "model": {"name": model.manifest.model, "version": model.manifest.version},
+        "sequence": str(found.sequence) if found.sequence else None,
+        "degraded": found.degraded,
+    }
