@@ -9,7 +9,18 @@ import sys
 import typer
 
 from bundle.errors import CoupleError
-from couple import bundles, configuration, data, demo, evaluate, export, reproduce, serve, train
+from couple import (
+    bundles,
+    configuration,
+    data,
+    demo,
+    evaluate,
+    export,
+    items,
+    reproduce,
+    serve,
+    train,
+)
 
 app = typer.Typer(
     name="couple",
@@ -28,6 +39,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("export")(export.export)
 app.add_typer(bundles.app, name="bundle")
 app.command("serve")(serve.serve)
+app.add_typer(items.app, name="items")
 app.add_typer(configuration.app, name="config")
 
 

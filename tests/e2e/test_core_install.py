@@ -66,6 +66,7 @@ def test_what_is_missing_is_named_with_its_remedy(core: Path, tmp_path: Path) ->
         (["train", "--data", "data", "--out", "checkpoint"], "train"),
         (["data", "completejourney", "--out", "data"], "train"),
         (["demo", "--exit"], "demo"),
+        (["items", "import", "items.parquet"], "demo"),
     ):
         result = subprocess.run(
             [str(core / "couple"), *command], cwd=tmp_path, capture_output=True, text=True
