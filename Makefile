@@ -7,7 +7,7 @@ TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index service trainer tests benchmarks
 CHAOS := tests/index tests/e2e/test_durability.py
 
-.PHONY: setup demo test chaos check format bench bench-index reproduce clean
+.PHONY: setup demo test chaos check format bench bench-index bench-serve reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -28,6 +28,10 @@ bench: $(VENV)/.dev bench-index
 
 bench-index: $(VENV)/.dev
 	$(BIN)/python benchmarks/index.py
+
+# BUNDLE: a folder; `python -m benchmarks.serve_bundle FOLDER` makes one.
+bench-serve: $(VENV)/.dev
+	$(BIN)/python benchmarks/serve.py --bundle $(or $(BUNDLE),$(error name a folder: make bench-serve BUNDLE=bundle))
 
 # DATA: a prepared folder; REPORT: where the page and its runs go (hours; resumable).
 reproduce: $(VENV)/.dev
