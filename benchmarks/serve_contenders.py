@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from benchmarks.serve_load import request
+from benchmarks.startup import ready
 
 ALL_CORES = os.sched_getaffinity(0)
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,7 +81,7 @@ class Contender:
     def wait(self) -> None:
         """Return once it is ready; raise RuntimeError with its log when it ends first."""
         deadline = time.monotonic() + READY_S
-        while not _ready(self.port):
+        while not ready(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.profile.name}: {self._log.read_text()[-2000:]}")
             time.sleep(0.05)
@@ -174,11 +174,3 @@ def _environment(profile: Profile, place: Place) -> dict[str, str]:
         key = {"name": "bench", "sha256": digest, "scopes": ["recommend", "ingest", "admin"]}
         clean["COUPLE_KEYS"] = json.dumps([key])
     return clean
-
-
-def _ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -49,7 +49,7 @@ def served(bundle: Path) -> tuple[float, float]:
             [sys.executable, "-m", "couple", "serve", *options], stderr=subprocess.DEVNULL
         )
         try:
-            while not _ready(port):
+            while not ready(port):
                 time.sleep(0.01)
             seconds = time.perf_counter() - began
             status = Path(f"/proc/{process.pid}/status").read_text()
@@ -60,7 +60,8 @@ def served(bundle: Path) -> tuple[float, float]:
             process.wait()
 
 
-def _ready(port: int) -> bool:
+def ready(port: int) -> bool:
+    """Whether a service on this port says that it is."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=1) as answer:
             return bool(answer.status == 200)

@@ -14,7 +14,8 @@ from index.errors import (
     WrongShape,
     ZeroVector,
 )
-from index.item_index import ItemIndex, Restored, Stats
+from index.item_index import ItemIndex, Restored
+from index.structure import Stats
 
 __all__ = [
     "Attributes",

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,22 +18,13 @@ from index.copies import Journal
 from index.filters import Filters
 from index.lists import Lists
 from index.probes import Probes
+from index.queries import Queries
 from index.rows import Columns, RowNumbers, Rows
 from index.search import Search, State
-from index.structure import Goal, Queries, Structure
+from index.structure import Goal, Stats, Structure
 
 EXACT_UP_TO = 50_000  # items: a scan of half floats takes a quarter of a millisecond
 SLICE = 64  # items changed while the lock is held: about a third of a millisecond
-
-
-class Stats(NamedTuple):
-    """Figures of an index at one moment."""
-
-    items: int
-    lists: int  # 1: every search is exact
-    probes: int  # lists that a search for 100 items scans
-    recall: float  # of 100 items by score, as last measured
-    rebuilds: int  # since this index was made or loaded
 
 
 @dataclass(frozen=True)
@@ -175,8 +165,8 @@ class ItemIndex:
         for part in _slices(len(found)):
             with self._lock:
                 # Once more: an item may have been given more time since.
-                some = found[part]
-                some = some[rows.stored[some] & (rows.columns.expires[some] <= now)]
+                some = rows.holding(found[part])
+                some = some[rows.room.expires[some] <= now]
                 gone += rows.ids[some].tolist()
                 self._drop(some)
         return sorted(gone)
@@ -245,16 +235,7 @@ class ItemIndex:
 
     def stats(self) -> Stats:
         """Figures for an operator."""
-        with self._lock:
-            probes = self._state.probes
-            per_search = probes.of(100)
-            return Stats(
-                len(self._state.rows),
-                self._state.lists.count,
-                per_search,
-                probes.recall(per_search, 100),
-                self._structure.rebuilds,
-            )
+        return self._structure.stats()
 
     def save(self, folder: Path, *, model: str, position: str) -> Path:
         """Write a snapshot into a folder of snapshots, beside traffic; → its path.
@@ -296,7 +277,7 @@ class ItemIndex:
         self._touch(rows)
 
     def _release(self, rows: RowNumbers) -> None:
-        for number in self._state.rows.columns.profiles[rows].tolist():
+        for number in self._state.rows.room.profiles[rows].tolist():
             self._state.profiles.release(number)
 
     def _touch(self, rows: RowNumbers) -> None:

@@ -88,6 +88,11 @@ class Rows:
         stored: NDArray[np.bool_] = self._columns.profiles[: self.end] != NO_ITEM
         return stored
 
+    def holding(self, rows: RowNumbers) -> RowNumbers:
+        """Those of R rows that have an item."""
+        found: RowNumbers = rows[self._columns.profiles[rows] != NO_ITEM]
+        return found
+
     def known(self) -> set[str]:
         """The ids of all items."""
         return set(self._rows)

@@ -17,6 +17,7 @@ from index.contents import Contents
 from index.copies import Copy, Journal, copy_of, some_of
 from index.lists import Lists, Vectors
 from index.probes import Probes, measure
+from index.queries import KEPT, Queries
 from index.rows import Columns, RowNumbers
 from index.search import State
 
@@ -30,7 +31,6 @@ DRIFTED = 1.5  # times the probes that it took when it was built
 STALE = 0.1  # share of changed items below which nothing can have drifted
 AT_ONCE = 256  # changed rows caught up with while the lock is held
 ASSIGNED = 8192  # vectors at a time
-KEPT = 256  # queries: 64 leave recall uncertain by .003
 SEED = 20211207
 UNSHARED: AbstractContextManager[None] = nullcontext()  # nobody else has them yet
 
@@ -42,28 +42,14 @@ class Goal(NamedTuple):
     exact_up_to: int  # items
 
 
-class Queries:
-    """Vectors that were searched for lately."""
+class Stats(NamedTuple):
+    """Figures of an index at one moment."""
 
-    def __init__(self, dim: int) -> None:
-        self._ring = np.empty((KEPT, dim), dtype=np.float32)
-        self._count = 0
-
-    def note(self, query: Vectors) -> None:
-        """Keep one of a query's interests [I, D]."""
-        self._ring[self._count % KEPT] = query[self._count % len(query)]
-        self._count += 1
-
-    @property
-    def recent(self) -> Vectors:
-        """At most KEPT of them, [Q, D]; zeros tie with every item and say nothing of recall."""
-        kept = self._ring[: self._count]
-        return kept[kept.any(axis=1)]
-
-    def take(self, queries: Vectors) -> None:
-        """Start from others'."""
-        for query in queries[-KEPT:]:
-            self.note(query[None])
+    items: int
+    lists: int  # 1: every search is exact
+    probes: int  # lists that a search for DEPTH items scans
+    recall: float  # of DEPTH items by score, as last measured
+    rebuilds: int  # since this index was made or loaded
 
 
 class Structure:
@@ -137,15 +123,26 @@ class Structure:
     def _catch_up(self, lists: Lists, probes: Probes, changed: set[int]) -> bool:
         """Bring some of what changed over; with the last of it, swap → True."""
         with self._lock:
-            rows = some_of(changed, AT_ONCE)
-            stored = rows[self._state.rows.room.profiles[rows] >= 0]
-            vectors = self._state.lists.vectors(stored)
+            rows, stored, vectors = self._some_of(changed)
             if not changed:
                 _replace(lists, rows, stored, vectors)
                 self._state.lists, self._state.probes = lists, probes
                 return True
         _replace(lists, rows, stored, vectors)
         return False
+
+    def _some_of(self, changed: set[int]) -> tuple[RowNumbers, RowNumbers, Vectors]:
+        """Rows taken out, those of them that have an item, and their vectors."""
+        rows = some_of(changed, AT_ONCE)
+        stored = self._state.rows.holding(rows)
+        return rows, stored, self._state.lists.vectors(stored)
+
+    def stats(self) -> Stats:
+        """Figures for an operator."""
+        with self._lock:
+            state, probes = self._state, self._state.probes.of(DEPTH)
+            recall = state.probes.recall(probes, DEPTH)
+            return Stats(len(state.rows), state.lists.count, probes, recall, self.rebuilds)
 
     def contents(self) -> Contents:
         """All items at one moment, at the end of this call."""
@@ -160,9 +157,7 @@ class Structure:
     def _follow(self, copied: Copy, kept: "Kept", changed: set[int]) -> bool:
         """Copy some rows that changed; with the last of them, what must be of one moment → True."""
         with self._lock:
-            rows = some_of(changed, AT_ONCE)
-            stored = rows[self._state.rows.room.profiles[rows] >= 0]
-            vectors = self._state.lists.vectors(stored)
+            rows, stored, vectors = self._some_of(changed)
             copied.drop(rows)
             copied.put(stored, vectors.astype(np.float16), self._state.lists.assign(vectors))
             if not changed:

@@ -10,9 +10,14 @@ import threading
 from contextlib import suppress
 
 from index import Stats
+from service.errors import ServiceError
 from service.replica import Replica
 
 log = logging.getLogger(__name__)
+
+
+class UpkeepFailed(ServiceError):
+    """A round of upkeep raised in its thread."""
 
 
 async def run(replica: Replica, interval_ms: int) -> None:
@@ -30,27 +35,23 @@ async def run(replica: Replica, interval_ms: int) -> None:
 
 
 async def maintain(replica: Replica) -> Stats:
-    """One round, in a thread that does not keep the process alive."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Stats] = loop.create_future()
+    """One round, in a thread that does not keep the process alive.
+
+    Raises:
+        UpkeepFailed: the round did not end well; the thread's traceback says why.
+    """
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    found: list[Stats] = []
 
     def work() -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            try:
-                found = replica.maintain()
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is raised below
-                loop.call_soon_threadsafe(_settle, done, error)
-            else:
-                loop.call_soon_threadsafe(_settle, done, found)
+        try:
+            found.append(replica.maintain())
+        finally:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=work, name="upkeep", daemon=True).start()
-    return await done
-
-
-def _settle(done: "asyncio.Future[Stats]", outcome: Stats | Exception) -> None:
-    if done.cancelled():
-        return
-    if isinstance(outcome, Exception):
-        done.set_exception(outcome)
-    else:
-        done.set_result(outcome)
+    await ended.wait()
+    if not found:
+        raise UpkeepFailed("a round of upkeep ended in an error: see the traceback above")
+    return found[0]

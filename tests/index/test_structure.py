@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index import ItemIndex
-from index.structure import KEPT
+from index.queries import KEPT
 from tests.index.vectors import DIM, clustered, scattered
 
 
