@@ -21,13 +21,14 @@ from service.catalogue import Catalogue
 from service.clock import Clock
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
+from service.generation import Generation
+from service.generations import Generations
 from service.histories import Histories
 from service.model import Model
 from service.parts import Parts
 from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
 from service.recorder import Recorder
-from service.replica import Replica
 from service.requests import (
     EventsBody,
     ItemsBody,
@@ -103,28 +104,27 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     tail_redis = await stack.enter_async_context(store.connect_tail(settings))
     catalogue = Catalogue(redis, settings.log_retention_s)
     histories = Histories(redis, settings.history_length, settings.seen_length)
-    replica = Replica(model, clock.now)
+    generations = Generations(Generation.of(model, clock.now))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
-    tail = Tail(tail_redis, tail_catalogue, replica, model)
+    tail = Tail(tail_redis, tail_catalogue)
+    tail.add(generations.active.replica)
     stream = EventStream(redis, settings.events_length)
-    domain = model.manifest.target_domains[0]
-    recorder = Recorder(catalogue, histories, stream, clock, domain)
+    recorder = Recorder(catalogue, histories, stream, clock, generations)
     after_s = settings.after_timeout_ms / 1000
-    sweeping = sweeper.run(tail_catalogue, replica, clock, settings.sweep_interval_ms)
+    sweeping = sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms)
     return Parts(
         settings=settings,
         clock=clock,
-        model=model,
         catalogue=catalogue,
         histories=histories,
-        replica=replica,
+        generations=generations,
         tail=tail,
         recorder=recorder,
-        recommender=Recommender(model, replica, histories, catalogue, clock, after_s),
+        recommender=Recommender(generations, histories, catalogue, clock, after_s),
         background=(
             _start(stack, tail.run(clock, settings.tail_block_ms)),
             _start(stack, sweeping),
-            _start(stack, upkeep.run(replica, settings.upkeep_interval_ms)),
+            _start(stack, upkeep.run(generations, settings.upkeep_interval_ms)),
         ),
     )
 

@@ -7,11 +7,10 @@ from starlette.requests import Request
 
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.generations import Generations
 from service.histories import Histories
-from service.model import Model
 from service.recommender import Recommender
 from service.recorder import Recorder
-from service.replica import Replica
 from service.settings import Settings
 from service.tail import Tail
 
@@ -22,10 +21,9 @@ class Parts:
 
     settings: Settings
     clock: Clock
-    model: Model
     catalogue: Catalogue
     histories: Histories
-    replica: Replica
+    generations: Generations
     tail: Tail
     recorder: Recorder
     recommender: Recommender

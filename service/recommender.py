@@ -15,10 +15,11 @@ from service.catalogue import Catalogue
 from service.clock import Clock
 from service.errors import NotFound, SequenceForeign
 from service.event import Watched
+from service.generation import Generation
+from service.generations import Generations
 from service.histories import Histories, Past
 from service.item import Attributes, Item
 from service.model import Known, Model
-from service.replica import Replica
 from service.sequence import LogSequence
 
 
@@ -55,6 +56,7 @@ class Answer:
     """Candidates (item id, score), the best first; why they are less than they could be."""
 
     candidates: list[tuple[str, float]]
+    model: Model
     sequence: LogSequence | None
     degraded: list[str]
     history: Sequence[Watched] = ()  # oldest first, as the user tower was given it
@@ -74,8 +76,7 @@ class _Asked:
 class Recommender:
     """Stateless but for what it reads."""
 
-    model: Model
-    replica: Replica
+    generations: Generations
     histories: Histories
     catalogue: Catalogue
     clock: Clock
@@ -94,32 +95,17 @@ class Recommender:
         Raises:
             SequenceForeign: `after` is of another store.
         """
-        await self._wait_for(after)
+        generation = self.generations.active
+        await self._wait_for(generation, after)
         pasts = await self._pasts(asks)
-        asked = [self._asked(ask, past) for ask, past in zip(asks, pasts, strict=True)]
-        users = self.model.embed_users([one.known for one in asked])  # [B, I, D]
+        asked = [_asked(generation, ask, past) for ask, past in zip(asks, pasts, strict=True)]
+        users = generation.model.embed_users([one.known for one in asked])  # [B, I, D]
         answers: list[Answer] = []
         for number, one in enumerate(asked):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
-            answers.append(self._answer(one, users[number : number + 1], after))
+            answers.append(_answer(generation, one, users[number : number + 1], after))
         return answers
-
-    def _asked(self, ask: Ask, past: Past | None) -> _Asked:
-        history = _history(ask, past)
-        return _Asked(ask, past, history, self.model.known(history))
-
-    def _answer(self, asked: _Asked, user: Vectors, after: LogSequence | None) -> Answer:
-        ask, past = asked.ask, asked.past
-        found = self.replica.search(user, ask.k, _exclude(ask, past), ask.filters)
-        reasons = {
-            "no_history": not asked.history and past is not None,
-            "unknown_tags": bool(asked.history) and not asked.known,
-            "redis_unavailable": past is None,
-            "stale_index": self._behind(after),
-            "short": len(found) < ask.k,
-        }
-        return Answer(found, self.replica.sequence, _named(reasons), asked.history)
 
     async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
         """Items nearest to one of any domain, itself left out; none where nothing of it is known.
@@ -128,16 +114,17 @@ class Recommender:
             NotFound: the catalogue holds no item of this id.
             SequenceForeign: `after` is of another store.
         """
-        await self._wait_for(after)
+        generation = self.generations.active
+        await self._wait_for(generation, after)
         item = await self._item(like)
-        found = self._nearest(item, like) if item else []
+        found = _nearest(generation, item, like) if item else []
         reasons = {
-            "unknown_tags": item is not None and not self.model.ids(item.tags, item.title),
+            "unknown_tags": item is not None and not generation.model.ids(item.tags, item.title),
             "redis_unavailable": item is None,
-            "stale_index": self._behind(after),
+            "stale_index": _behind(generation, after),
             "short": len(found) < like.k,
         }
-        return Answer(found, self.replica.sequence, _named(reasons))
+        return Answer(found, generation.model, generation.sequence, _named(reasons))
 
     async def _item(self, like: Like) -> Item | None:
         """The item itself, or one made of the tags; None when Redis does not say."""
@@ -151,13 +138,6 @@ class Recommender:
             raise NotFound("the catalogue holds no such item: post it first, or send its tags")
         return stored.item
 
-    def _nearest(self, item: Item, like: Like) -> list[tuple[str, float]]:
-        vector = self.model.embed_items([self.model.read(item)])  # [1, D]
-        if not (vector.any() and np.isfinite(vector).all()):
-            return []  # no known tag, so no direction: everything would be as near
-        exclude = {*like.exclude, item.item_id}
-        return self.replica.search(vector[:, None], like.k, exclude, like.filters)
-
     async def _pasts(self, asks: Sequence[Ask]) -> list[Past | None]:
         """What is stored of each user, where it is needed; None where Redis does not say."""
         user_ids = list(dict.fromkeys(ask.user_id for ask in asks if ask.stored))
@@ -170,19 +150,13 @@ class Recommender:
             pasts = dict(zip(user_ids, found, strict=True))
         return [_readable(pasts[ask.user_id]) if ask.stored else Past([], []) for ask in asks]
 
-    async def _wait_for(self, after: LogSequence | None) -> None:
+    async def _wait_for(self, generation: Generation, after: LogSequence | None) -> None:
         """Give the index a while to reach what the caller has seen."""
-        if after is None or self.replica.sequence is None:
+        if after is None or generation.sequence is None:
             return
-        reached = await self.replica.reach(after, self.after_timeout_s)
-        if not reached and after.store != self.replica.sequence.store:
+        reached = await generation.replica.reach(after, self.after_timeout_s)
+        if not reached and after.store != generation.sequence.store:
             await self._check_store(after)
-
-    def _behind(self, after: LogSequence | None) -> bool:
-        """Whether the index that was searched lacks something the caller has seen."""
-        if after is None:
-            return self.replica.sequence is None
-        return not self.replica.has(after)
 
     async def _check_store(self, after: LogSequence) -> None:
         try:
@@ -191,6 +165,42 @@ class Recommender:
             return
         if head and head.store != after.store:
             raise SequenceForeign("X-Couple-After was given out by another store: drop it")
+
+
+def _asked(generation: Generation, ask: Ask, past: Past | None) -> _Asked:
+    history = _history(ask, past)
+    return _Asked(ask, past, history, generation.model.known(history))
+
+
+def _answer(
+    generation: Generation, asked: _Asked, user: Vectors, after: LogSequence | None
+) -> Answer:
+    ask, past = asked.ask, asked.past
+    found = generation.search(user, ask.k, _exclude(ask, past), ask.filters)
+    reasons = {
+        "no_history": not asked.history and past is not None,
+        "unknown_tags": bool(asked.history) and not asked.known,
+        "redis_unavailable": past is None,
+        "stale_index": _behind(generation, after),
+        "short": len(found) < ask.k,
+    }
+    return Answer(found, generation.model, generation.sequence, _named(reasons), asked.history)
+
+
+def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]]:
+    model = generation.model
+    vector = model.embed_items([model.read(item)])  # [1, D]
+    if not (vector.any() and np.isfinite(vector).all()):
+        return []  # no known tag, so no direction: everything would be as near
+    exclude = {*like.exclude, item.item_id}
+    return generation.search(vector[:, None], like.k, exclude, like.filters)
+
+
+def _behind(generation: Generation, after: LogSequence | None) -> bool:
+    """Whether the index that was searched lacks something the caller has seen."""
+    if after is None:
+        return generation.sequence is None
+    return not generation.replica.has(after)
 
 
 def _named(reasons: Mapping[str, bool]) -> list[str]:

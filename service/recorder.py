@@ -12,6 +12,7 @@ from service.catalogue import Catalogue
 from service.clock import Clock
 from service.event import Event
 from service.event_stream import EventStream
+from service.generations import Generations
 from service.histories import Histories
 
 UNKNOWN_ITEM = "the catalogue holds no such item: give tags or a title"
@@ -34,13 +35,14 @@ class Recorder:
     histories: Histories
     stream: EventStream
     clock: Clock
-    default_domain: str
+    generations: Generations
 
     async def record(self, events: Sequence[Event]) -> Recorded:
         """Record events in order of arrival."""
         items = await self.catalogue.items(list({event.item_id for event in events}))
         known = [event for event in events if event.told or event.item_id in items]
-        whole = [event.completed(items.get(event.item_id), self.default_domain) for event in known]
+        domain = self.generations.active.model.manifest.target_domains[0]
+        whole = [event.completed(items.get(event.item_id), domain) for event in known]
         once = distinct(whole)
         statuses = await self.histories.record(once)
         fresh = [e for e, status in zip(once, statuses, strict=True) if status != "duplicate"]

@@ -1,20 +1,16 @@
-"""This process's index of the catalogue, and how far along the item log it stands.
+"""One process's copy of the catalogue for one purpose, and how far along the item log it stands.
 
-Searches and changes take turns by living on one event loop. Upkeep comes from a thread of its own;
-the index sees to it that the two never overlap.
+What the copy is made of is its shelf's business: vectors to search (`service.vectors`), facts to
+list. Searches and changes take turns by living on one event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-
-from bundle.probe import Vectors
-from index import ItemIndex, Stats
 from service.catalogue import Entry
 from service.errors import ServiceError
-from service.item import Attributes, Item
-from service.model import Model
+from service.item import Item
 from service.sequence import START, LogSequence, Position
 
 
@@ -22,45 +18,23 @@ class LogGap(ServiceError):
     """Entries between this replica's position and the log are gone."""
 
 
-class Shelf:
-    """An index that is filled from items and log entries."""
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.index = ItemIndex(model.manifest.dim)
+class Shelf(Protocol):
+    """What a replica fills; applying the same items again changes nothing."""
 
     def put(self, items: Mapping[str, Item | None]) -> None:
-        """Index what the model can recommend; forget the rest. None is a deletion."""
-        targets = self._model.manifest.target_domains
-        tagged = [
-            (item, ids)
-            for item in items.values()
-            if item is not None and item.domain in targets and (ids := self._model.read(item))
-        ]
-        vectors = self._model.embed_items([ids for _, ids in tagged])
-        sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)
-        kept = [item for (item, _), keep in zip(tagged, sound, strict=True) if keep]
-        stored = {item.item_id for item in kept}
-        self.index.remove([item_id for item_id in items if item_id not in stored])
-        self._upsert(kept, vectors[sound])
-
-    def _upsert(self, items: Sequence[Item], vectors: Vectors) -> None:
-        self.index.upsert(
-            [item.item_id for item in items],
-            vectors,
-            expires_at=[item.expires_at for item in items],
-            published_at=[item.published_at for item in items],
-            attributes=[item.attributes for item in items],
-        )
+        """Take these items in place of what was known of them; None is a deletion."""
 
 
-class Replica:
+S = TypeVar("S", bound=Shelf)
+
+
+class Replica(Generic[S]):
     """The shelf that answers, and its sequence: None until the first synchronisation."""
 
-    def __init__(self, model: Model, now: Callable[[], float]) -> None:
-        self._model = model
-        self._now = now
-        self._shelf = Shelf(model)
+    def __init__(self, make: Callable[[], S]) -> None:
+        """`make` gives an empty shelf: one now, and one for every synchronisation."""
+        self.make = make
+        self.shelf = make()
         self._moved = asyncio.Event()
         self.sequence: LogSequence | None = None
 
@@ -68,40 +42,17 @@ class Replica:
     def position(self) -> Position:
         return self.sequence.position if self.sequence else START
 
-    def __len__(self) -> int:
-        return len(self._shelf.index)
-
-    def __contains__(self, item_id: str) -> bool:
-        return item_id in self._shelf.index
-
-    def take(self, shelf: Shelf, sequence: LogSequence) -> None:
+    def take(self, shelf: S, sequence: LogSequence) -> None:
         """Answer from another shelf from now on."""
-        self._shelf = shelf
+        self.shelf = shelf
         self._move(sequence)
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the log; raise LogGap, having changed nothing, when entries are missing."""
         if self.sequence is None or entries[0].prev != self.position:
             raise LogGap("the log does not continue where this replica stands")
-        self._shelf.put(latest(entries))
+        self.shelf.put(latest(entries))
         self._move(LogSequence(self.sequence.store, entries[-1].position))
-
-    def forget_expired(self) -> None:
-        """Drop what has expired; search leaves it out already."""
-        self._shelf.index.expire(self._now())
-
-    def maintain(self) -> Stats:
-        """Measure and rebuild as needed; takes seconds, so from a thread of its own."""
-        return self._shelf.index.maintain()
-
-    def search(
-        self, user: Vectors, k: int, exclude: Collection[str], filters: Attributes
-    ) -> list[tuple[str, float]]:
-        """User vectors [1, I, D] → up to k live (item id, score), the best first."""
-        ids, scores = self._shelf.index.search(
-            user, k, now=self._now(), exclude=[exclude], filters=filters or None
-        )
-        return [(id_, float(score)) for id_, score in zip(ids[0], scores[0], strict=True)]
 
     async def reach(self, wanted: LogSequence, timeout_s: float) -> bool:
         """Wait until the log has been followed to a place; False when that takes too long."""

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from service.catalogue import Catalogue, Change
 from service.clock import Clock
-from service.replica import Replica
+from service.generations import Generations
 
 BATCH = 500
 
@@ -28,11 +28,14 @@ async def sweep(catalogue: Catalogue, now: float) -> int:
     return gone
 
 
-async def run(catalogue: Catalogue, replica: Replica, clock: Clock, interval_ms: int) -> None:
+async def run(
+    catalogue: Catalogue, generations: Generations, clock: Clock, interval_ms: int
+) -> None:
     """Sweep at every interval until cancelled; a Redis that is away is swept when it is back."""
     while True:
         await asyncio.sleep(interval_ms / 1000)
-        replica.forget_expired()
+        for generation in generations.live:
+            generation.forget_expired()
         with suppress(RedisError):  # the tail says when Redis is away
             await _sweep_in_turn(catalogue, clock, interval_ms)
 

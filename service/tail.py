@@ -1,53 +1,79 @@
-"""Keep a replica at the head of the item log, whatever happens to Redis in between.
+"""Keep replicas at the head of the item log, whatever happens to Redis in between.
 
-Plain XREAD from a known position, never a consumer group: every replica sees every entry. Each
+Plain XREAD from a known position, never a consumer group: every process sees every entry. Each
 entry names the one before it, so a gap shows at once; an idle log is compared with its head, so
-another store, or one restored from a backup, shows too. Either way the replica synchronises from
-scratch beside traffic: note the head, page the catalogue, replay from the head noted, swap.
+another store, or one restored from a backup, shows too. A replica that the log does not lead to is
+brought to its head beside the others (`service.replay`), and then follows with them.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service import store
+from service import replay, store
 from service.catalogue import Catalogue, Entry
 from service.clock import Clock
-from service.model import Model
-from service.replica import LogGap, Replica, Shelf, latest
-from service.sequence import LogSequence, Position
+from service.replica import LogGap, Replica
+from service.sequence import LogSequence
 
 BATCH = 256  # entries applied between two turns of the event loop
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach Redis
+
+Follower = Replica[Any]
 
 log = logging.getLogger(__name__)
 
 
 class Tail:
-    """One replica's reader of the log, on a connection of its own."""
+    """One process's reader of the log, on connections of its own: every entry is decoded once."""
 
-    def __init__(self, redis: Redis, catalogue: Catalogue, replica: Replica, model: Model) -> None:
+    def __init__(self, redis: Redis, catalogue: Catalogue) -> None:
         self._redis = redis
         self._catalogue = catalogue
-        self._replica = replica
-        self._model = model
+        self._followers: list[Follower] = []
+        self._joining: dict[Follower, asyncio.Task[None]] = {}
         self.connected = False
         self.durability = "unknown"
+
+    def add(self, follower: Follower) -> None:
+        """Keep a replica at the head from now on, wherever it stands."""
+        self._followers.append(follower)
+        self._join(follower)
+
+    async def drop(self, follower: Follower) -> None:
+        """Let a replica stand where it is."""
+        self._followers.remove(follower)
+        if joining := self._joining.pop(follower, None):
+            await cancel(joining)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every replica holds the catalogue."""
+        return all(follower.sequence for follower in self._followers)
+
+    async def reach(self, wanted: LogSequence, timeout_s: float) -> None:
+        """Wait, within bounds, until every replica has followed the log to a place."""
+        await asyncio.gather(*(one.reach(wanted, timeout_s) for one in self._followers))
 
     async def run(self, clock: Clock, block_ms: int) -> None:
         """Follow the log until cancelled, waiting longer the longer Redis is away."""
         failures = 0
-        while True:
-            error = await self._proceed(clock, block_ms)
-            if error is None:
-                failures = 0
-                continue
-            if failures == 0:
-                log.warning("lost Redis, will keep trying: %s", error)
-            await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
-            failures += 1
+        try:
+            while True:
+                error = await self._proceed(clock, block_ms)
+                failures = await self._pause(error, failures) if error else 0
+        finally:
+            await asyncio.gather(*map(cancel, self._joining.values()))
+
+    async def _pause(self, error: Exception, failures: int) -> int:
+        if failures == 0:
+            log.warning("lost Redis, will keep trying: %s", error)
+        await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
+        return failures + 1
 
     async def _proceed(self, clock: Clock, block_ms: int) -> Exception | None:
         """One look at the log; returns why when Redis does not let us."""
@@ -63,64 +89,68 @@ class Tail:
     async def _connect(self, clock: Clock) -> None:
         await clock.sync(lambda: store.read_time(self._redis))
         self.durability = await store.read_durability(self._redis)
-        if not await self._continues():
-            await self._synchronise()
+        await self._compare()
         self.connected = True
 
     async def _step(self, clock: Clock, block_ms: int) -> None:
-        entries = await self._catalogue.entries(self._replica.position, BATCH, block_ms)
+        self._admit()
         if clock.due():
             await clock.sync(lambda: store.read_time(self._redis))
-        if not (self._apply(entries) if entries else await self._continues()):
-            await self._synchronise()
+        if self._following():
+            await self._follow(block_ms)
+        elif self._joining:
+            await asyncio.wait(self._joining.values(), return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(block_ms / 1000)
 
-    def _apply(self, entries: list[Entry]) -> bool:
+    def _following(self) -> list[Follower]:
+        return [follower for follower in self._followers if follower not in self._joining]
+
+    def _admit(self) -> None:
+        """Those that have come to the head follow from now on."""
+        for follower, joining in list(self._joining.items()):
+            if joining.done():
+                del self._joining[follower]
+                joining.result()
+
+    def _join(self, follower: Follower) -> None:
+        if follower in self._followers:  # else it was dropped meanwhile
+            going = replay.join(self._catalogue, follower)
+            self._joining[follower] = asyncio.create_task(going)
+
+    async def _follow(self, block_ms: int) -> None:
+        """One read for all, from the lowest position; followers may come and go meanwhile."""
+        lowest = min(follower.position for follower in self._following())
+        entries = await self._catalogue.entries(lowest, BATCH, block_ms)
+        if not entries:
+            await self._compare()
+        for follower in self._following():
+            self._apply(follower, entries)
+            await asyncio.sleep(0)  # requests have their turn between two followers
+
+    def _apply(self, follower: Follower, entries: Sequence[Entry]) -> None:
+        later = [entry for entry in entries if entry.position > follower.position]
         try:
-            self._replica.apply(entries)
+            if later:
+                follower.apply(later)
         except LogGap:
-            return False
-        return True
+            self._join(follower)
 
-    async def _continues(self) -> bool:
-        """Whether the log still leads on from where the replica stands."""
-        at, head = self._replica.sequence, await self._catalogue.head()
+    async def _compare(self) -> None:
+        """Send whom the log does not lead on from to its head by another way."""
+        head = await self._catalogue.head()
+        for follower in self._following():
+            if not await self._continues(follower, head):
+                self._join(follower)
+
+    async def _continues(self, follower: Follower, head: LogSequence | None) -> bool:
+        at = follower.sequence
         if at is None or head is None or head.store != at.store:
             return False
         if head.position == at.position:
             return True
         entries = await self._catalogue.entries(at.position, 1, None)
         return bool(entries) and entries[0].prev == at.position
-
-    async def _synchronise(self) -> None:
-        """Build another shelf from the catalogue and the log, then answer from it."""
-        start = await self._catalogue.head() or (await self._catalogue.write([])).sequence
-        log.info("synchronising from the catalogue at %s", start)
-        shelf = Shelf(self._model)
-        async for page in self._catalogue.pages(BATCH):
-            shelf.put({item.item_id: item for item in page})
-            await asyncio.sleep(0)
-        at = await self._replay(shelf, start)
-        if at is not None:
-            self._replica.take(shelf, at)
-            log.info("synchronised: %d items retrievable at %s", len(shelf.index), at)
-
-    async def _replay(self, shelf: Shelf, start: LogSequence) -> LogSequence | None:
-        """Apply what was logged while the catalogue was paged; None when the store changed.
-
-        Pages may be newer than `start`, so the shelf is only right once the head is reached.
-        """
-        head = await self._catalogue.head()
-        if head is None or head.store != start.store:
-            return None
-        position: Position = start.position
-        while position < head.position:
-            entries = await self._catalogue.entries(position, BATCH, None)
-            if not entries or entries[0].prev != position:
-                return None
-            shelf.put(latest(entries))
-            position = entries[-1].position
-            await asyncio.sleep(0)
-        return LogSequence(head.store, position)
 
 
 async def cancel(task: "asyncio.Task[None]") -> None:

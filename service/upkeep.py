@@ -9,9 +9,10 @@ import logging
 import threading
 from contextlib import suppress
 
-from index import Stats
+from index import ItemIndex, Stats
 from service.errors import ServiceError
-from service.replica import Replica
+from service.generation import Generation
+from service.generations import Generations
 
 log = logging.getLogger(__name__)
 
@@ -20,21 +21,26 @@ class UpkeepFailed(ServiceError):
     """A round of upkeep raised in its thread."""
 
 
-async def run(replica: Replica, interval_ms: int) -> None:
-    """Maintain the index at every interval until cancelled, and log each rebuild."""
-    rebuilds = 0
+async def run(generations: Generations, interval_ms: int) -> None:
+    """Maintain every live index at every interval until cancelled, and log each rebuild."""
     while True:
         await asyncio.sleep(interval_ms / 1000)
-        found = await maintain(replica)
-        if found.rebuilds != rebuilds:
-            log.info(
-                "rebuilt the index: %d items in %d lists, %d probed, recall %.4f",
-                *(found.items, found.lists, found.probes, found.recall),
-            )
-        rebuilds = found.rebuilds
+        for generation in generations.live:
+            await _maintain(generation)
 
 
-async def maintain(replica: Replica) -> Stats:
+async def _maintain(generation: Generation) -> None:
+    index = generation.replica.shelf.index
+    rebuilds = index.stats().rebuilds
+    found = await maintain(index)
+    if found.rebuilds != rebuilds:
+        log.info(
+            "rebuilt the index: %d items in %d lists, %d probed, recall %.4f",
+            *(found.items, found.lists, found.probes, found.recall),
+        )
+
+
+async def maintain(index: ItemIndex) -> Stats:
     """One round, in a thread that does not keep the process alive.
 
     Raises:
@@ -45,7 +51,7 @@ async def maintain(replica: Replica) -> Stats:
 
     def work() -> None:
         try:
-            found.append(replica.maintain())
+            found.append(index.maintain())
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(ended.set)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from service.model import Model
 from service.recommender import Answer
 from service.sequence import LogSequence
 
@@ -12,14 +11,14 @@ def after_of(header: str | None) -> LogSequence | None:
     return None if header is None else LogSequence.parse(header)
 
 
-def tell(model: Model, found: Answer) -> dict[str, Any]:
+def tell(found: Answer) -> dict[str, Any]:
     """The candidates, and what they were found with."""
     return {
         "candidates": [
             {"item_id": item_id, "score": score, "channel": "model"}
             for item_id, score in found.candidates
         ],
-        "model": {"name": model.manifest.model, "version": model.manifest.version},
+        "model": {"name": found.model.manifest.model, "version": found.model.manifest.version},
         "sequence": str(found.sequence) if found.sequence else None,
         "degraded": found.degraded,
     }

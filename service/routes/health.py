@@ -23,11 +23,12 @@ async def livez(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """The probe replayed and the log was caught up with; a Redis lost later only degrades."""
     parts = parts_of(request)
-    sequence = parts.replica.sequence
+    active = parts.generations.active
+    sequence = active.sequence if parts.tail.ready else None
     return answer(
         200 if sequence else 503,
         status="ready" if sequence else "starting",
         sequence=str(sequence) if sequence else None,
-        items=len(parts.replica),
+        items=len(active),
         redis="connected" if parts.tail.connected else "unavailable",
     )

@@ -27,14 +27,15 @@ async def post_items(request: Request) -> Response:
     """Create and update items, all or none; answers once this replica recommends them."""
     parts, body = parts_of(request), await read(request, ItemsBody)
     _check_distinct([item.item_id for item in body.items])
-    domain = parts.model.manifest.target_domains[0]
+    model = parts.generations.active.model
+    domain = model.manifest.target_domains[0]
     items = [item.item(domain) for item in body.items]
     written = await _write(parts, puts(items, [item.version for item in body.items]))
     return answer(
         sequence=str(written.sequence),
         durability=parts.tail.durability,
         results=[
-            _result(parts.model, item, status)
+            _result(model, item, status)
             for item, status in zip(items, written.statuses, strict=True)
         ],
     )
@@ -49,12 +50,12 @@ async def get_item(request: Request, item_id: Id) -> Response:
     stored = await parts.catalogue.get(item_id)
     if stored is None or stored.item.expired(parts.clock.now()):
         raise NotFound("the catalogue holds no such item")
-    item, model = stored.item, parts.model
+    item = stored.item
     times = {
         "published_at": format_time(item.published_at),
         "expires_at": format_time(item.expires_at),
     }
-    retrievable = {model.manifest.version: model.retrievable(item)}
+    retrievable = {one.version: one.model.retrievable(item) for one in parts.generations.live}
     return answer(**{**vars(item), **times}, version=stored.version, retrievable=retrievable)
 
 
@@ -74,7 +75,7 @@ async def delete_item(
 async def _write(parts: Parts, changes: Sequence[Change]) -> Written:
     """Write to the log and wait, within bounds, until this replica has applied it."""
     written = await parts.catalogue.write(changes)
-    await parts.replica.reach(written.sequence, parts.settings.apply_timeout_ms / 1000)
+    await parts.tail.reach(written.sequence, parts.settings.apply_timeout_ms / 1000)
     return written
 
 

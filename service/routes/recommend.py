@@ -34,7 +34,7 @@ async def post_recommend(
     after = after_of(x_couple_after)
     found = await parts.recommender.recommend(_ask(body), after)
     items = await _explained(parts, [found] if body.explain else [])
-    return answer(**_result(parts, body, found, items))
+    return answer(**_result(body, found, items))
 
 
 @router.post(
@@ -55,7 +55,7 @@ async def post_recommend_batch(
     for one, found in pairs:
         if one.explain:
             await asyncio.sleep(0)  # explanations take milliseconds: others have their turn
-        results.append(_result(parts, one, found, items))
+        results.append(_result(one, found, items))
     return answer(results=results)
 
 
@@ -71,14 +71,12 @@ def _ask(body: RecommendBody) -> Ask:
     )
 
 
-def _result(
-    parts: Parts, body: RecommendBody, found: Answer, items: Mapping[str, Item]
-) -> dict[str, Any]:
+def _result(body: RecommendBody, found: Answer, items: Mapping[str, Item]) -> dict[str, Any]:
     """One answer; `items` are those that candidates are explained by."""
-    told = tell(parts.model, found)
+    told = tell(found)
     if body.explain:
         mine = {item_id: items[item_id] for item_id, _ in found.candidates if item_id in items}
-        reasons = explain(parts.model, found.history, mine) if mine else {}
+        reasons = explain(found.model, found.history, mine) if mine else {}
         for candidate in told["candidates"]:
             candidate["reasons"] = {"tags": reasons.get(candidate["item_id"], [])}
     return {

@@ -28,4 +28,4 @@ async def post_similar(
     parts, body = parts_of(request), await read(request, SimilarBody)
     like = Like(body.item_id, body.tags or [], body.k, body.exclude_item_ids, body.filters)
     found = await parts.recommender.similar(like, after_of(x_couple_after))
-    return answer(**tell(parts.model, found))
+    return answer(**tell(found))

@@ -116,13 +116,13 @@ async def test_a_stopped_redis(configure: Configure, store: Store) -> None:
         await stock(service)
         assert (await service.items(ITEM))["durability"] == "aof-always"
         await service.delete("/items/v9")
-        shelf = service.app.state.parts.replica._shelf
+        shelf = service.app.state.parts.generations.active.replica.shelf
         store.stop()
         await check_degraded(service)
         await check_refusals(service)
         store.start()
         await until_healed(service)
-        assert service.app.state.parts.replica._shelf is shelf
+        assert service.app.state.parts.generations.active.replica.shelf is shelf
 
 
 async def test_a_frozen_redis(configure: Configure, store: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.replica import Replica
+from service.generation import Generation
 from service.sequence import to_id
 from tests.service.conftest import Configure
 from tests.service.running import Client, ok, running, until, until_ready
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.anyio
 LOG = "couple:{items}:log"
 
 
-def replica(client: Client) -> Replica:
-    found = client.app.state.parts.replica
-    assert isinstance(found, Replica)
+def generation(client: Client) -> Generation:
+    found = client.app.state.parts.generations.active
+    assert isinstance(found, Generation)
     return found
 
 
@@ -51,8 +51,8 @@ async def test_a_new_replica_builds_its_index_from_the_catalogue(
         ok(await one.delete("/items/i7"))
         redis.xtrim(LOG, maxlen=0)
         async with running(configure()) as two:
-            assert len(replica(two)) == 1999
-            assert replica(two).sequence == replica(one).sequence
+            assert len(generation(two)) == 1999
+            assert generation(two).sequence == generation(one).sequence
 
 
 async def test_writes_during_a_synchronisation_are_not_lost(
@@ -69,11 +69,11 @@ async def test_writes_during_a_synchronisation_are_not_lost(
             await until_ready(two)
             answer = await two.recommend(k=500, after=last["sequence"])
             assert "stale_index" not in answer["degraded"]
-            assert len(replica(two)) == len(replica(one)) == 1000 - 100 + 50
+            assert len(generation(two)) == len(generation(one)) == 1000 - 100 + 50
             for n in range(0, 100, 2):
-                assert f"i{n}" not in replica(two)
-                assert f"i{n + 1}" not in replica(two)
-                assert f"new{n}" in replica(two)
+                assert f"i{n}" not in generation(two)
+                assert f"i{n + 1}" not in generation(two)
+                assert f"new{n}" in generation(two)
 
 
 async def test_a_flushed_store_is_noticed_by_an_idle_replica(
@@ -100,7 +100,7 @@ async def test_a_flushed_store_that_is_written_at_once_is_noticed(
         await two.items({"item_id": "new", "tags": ["wok"]})
         for client in (one, two):
             await until_found(client, "new")
-        assert replica(one).sequence == replica(two).sequence
+        assert generation(one).sequence == generation(two).sequence
 
 
 async def test_a_log_trimmed_past_a_replica_makes_it_synchronise(
@@ -123,7 +123,7 @@ async def test_a_log_trimmed_past_a_replica_makes_it_synchronise(
         await one.items({"item_id": "b", "tags": ["wok"]})
         ok(await one.delete("/items/a"))
         last = (await one.items({"item_id": "c", "tags": ["wok"]}))["sequence"]
-        redis.xtrim(LOG, minid=to_id(replica(one).position))
+        redis.xtrim(LOG, minid=to_id(generation(one).replica.position))
         assert await two.found() == ["a"]
         behind.set()
         answer = await two.recommend(after=last)
@@ -136,12 +136,12 @@ async def test_a_log_trimmed_behind_every_replica_disturbs_nobody(
     """No synchronisation: the same shelf goes on."""
     async with running(configure()) as service:
         await service.items({"item_id": "a", "tags": ["wok"]})
-        shelf = replica(service)._shelf
+        shelf = generation(service).replica.shelf
         redis.xtrim(LOG, maxlen=0)
         await asyncio.sleep(0.1)
         await service.items({"item_id": "b", "tags": ["wok"]})
         assert sorted(await service.found()) == ["a", "b"]
-        assert replica(service)._shelf is shelf
+        assert generation(service).replica.shelf is shelf
 
 
 async def test_a_store_restored_from_a_backup_is_noticed(configure: Configure, redis: Any) -> None:

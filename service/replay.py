@@ -1,0 +1,59 @@
+"""How one replica comes to the head of the item log, beside traffic.
+
+From where it stands, when the log still leads on from there. Else from scratch: note the head, page
+the catalogue, replay from the head noted, and only then answer from the result.
+"""
+
+import asyncio
+import logging
+
+from service.catalogue import Catalogue
+from service.replica import LogGap, Replica, S
+
+BATCH = 256  # items or entries between two turns of the event loop
+
+log = logging.getLogger(__name__)
+
+
+async def join(catalogue: Catalogue, replica: Replica[S]) -> None:
+    """Bring a replica to the head of the log, whatever it takes; may raise RedisError."""
+    while True:
+        try:
+            return await catch_up(catalogue, replica)
+        except LogGap:
+            log.info("synchronising a replica from the catalogue")
+        await _synchronise(catalogue, replica)
+
+
+async def catch_up(catalogue: Catalogue, replica: Replica[S]) -> None:
+    """Apply what the log holds after a replica's position.
+
+    Raises:
+        LogGap: the log does not lead on from there, or it is another store's.
+        RedisError: Redis does not answer.
+    """
+    head, at = await catalogue.head(), replica.sequence
+    if head is None or at is None or head.store != at.store or head.position < at.position:
+        raise LogGap("this log does not lead to where the replica stands")
+    while replica.position < head.position:
+        entries = await catalogue.entries(replica.position, BATCH, None)
+        if not entries:
+            raise LogGap("the log ends before its head")
+        replica.apply(entries)
+        await asyncio.sleep(0)
+
+
+async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
+    """Fill another shelf. Pages may be newer than `start`, so it is right only at the head."""
+    start = await catalogue.head() or (await catalogue.write([])).sequence
+    fresh = Replica(replica.make)
+    async for page in catalogue.pages(BATCH):
+        fresh.shelf.put({item.item_id: item for item in page})
+        await asyncio.sleep(0)
+    fresh.take(fresh.shelf, start)
+    try:
+        await catch_up(catalogue, fresh)
+    except LogGap:  # the store changed meanwhile: the caller begins again
+        return
+    replica.take(fresh.shelf, fresh.sequence or start)
+    log.info("synchronised a replica at %s", replica.sequence)
