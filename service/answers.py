@@ -66,6 +66,7 @@ class WatchedAnswer(BaseModel):
     timestamp: str | None
     title: str | None
     tags: list[str]
+    author_id: str | None
 
 
 class HistoryAnswer(BaseModel):

@@ -20,6 +20,7 @@ class Watched:
     title: str | None = None
     domain: str | None = None
     time: float | None = None
+    author_id: str | None = None
 
     @classmethod
     def decode(cls, text: str) -> "Watched":
@@ -47,6 +48,7 @@ class Event:
     domain: str | None = None
     event_id: str | None = None
     request_id: str | None = None
+    author_id: str | None = None
 
     @property
     def told(self) -> bool:
@@ -55,17 +57,18 @@ class Event:
 
     def completed(self, item: Item | None, domain: str) -> "Event":
         """With what the catalogue knows where the event is silent."""
-        tags, title, domain = (item.tags, item.title, item.domain) if item else ([], None, domain)
+        known = item or Item(self.item_id, [], domain)
         return replace(
             self,
-            tags=self.tags if self.told else tags,
-            title=self.title or title,
-            domain=self.domain or domain,
+            tags=self.tags if self.told else known.tags,
+            title=self.title or known.title,
+            domain=self.domain or known.domain,
+            author_id=self.author_id or known.author_id,
         )
 
     def entry(self) -> str:
         """What the history keeps of it."""
-        kept = Watched(self.item_id, self.tags, self.title, self.domain, self.time)
+        kept = Watched(self.item_id, self.tags, self.title, self.domain, self.time, self.author_id)
         return orjson.dumps(kept).decode()
 
     def encode(self) -> str:

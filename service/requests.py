@@ -56,6 +56,7 @@ class EventBody(Body):
     domain: Name | None = None
     tags: Tags | None = None
     title: Title | None = None
+    author_id: Id | None = Field(None, description="default: what the catalogue knows")
     timestamp: Time | None = Field(None, description="default: now")
     request_id: Id | None = Field(None, description="of the recommendation it answers")
 
@@ -78,9 +79,10 @@ class WatchedBody(Body):
     tags: Tags = Field([])
     title: Title | None = None
     domain: Name | None = None
+    author_id: Id | None = Field(None, description="default: what the catalogue knows")
 
     def watched(self) -> Watched:
-        return Watched(self.item_id, self.tags, self.title, self.domain)
+        return Watched(self.item_id, self.tags, self.title, self.domain, author_id=self.author_id)
 
 
 class RecommendBody(Body):

@@ -25,6 +25,7 @@ async def get_history(request: Request, user_id: Id) -> Response:
             "timestamp": format_time(item.time),
             "title": item.title,
             "tags": item.tags,
+            "author_id": item.author_id,
         }
         for item in past.history
     ]

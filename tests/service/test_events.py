@@ -38,8 +38,9 @@ async def test_the_history_is_in_order_of_arrival_whatever_the_timestamps(servic
 
 
 async def test_an_event_may_leave_everything_to_the_catalogue(service: Client) -> None:
-    """Tags, title and domain come from the item, and stay with the history."""
-    await service.items({"item_id": "v1", "tags": ["wok"], "title": "T", "domain": "live"})
+    """Tags, title, domain and author come from the item, and stay with the history."""
+    facts = {"tags": ["wok"], "title": "T", "domain": "live", "author_id": "a9"}
+    await service.items({"item_id": "v1", **facts})
     await service.events({"item_id": "v1"})
     await service.delete("/items/v1")
     (item,) = await service.history()
@@ -49,15 +50,27 @@ async def test_an_event_may_leave_everything_to_the_catalogue(service: Client) -
         "timestamp": None,
         "title": "T",
         "tags": ["wok"],
+        "author_id": "a9",
     }
 
 
 async def test_what_an_event_says_wins_over_the_catalogue(service: Client) -> None:
-    """Its own tags and domain; the title fills in."""
-    await service.items({"item_id": "v1", "tags": ["wok"], "title": "T", "domain": "live"})
-    await service.events({"item_id": "v1", "tags": ["cats"], "domain": "product"})
+    """Its own tags, domain and author; the title fills in."""
+    facts = {"tags": ["wok"], "title": "T", "domain": "live", "author_id": "a9"}
+    await service.items({"item_id": "v1", **facts})
+    told = {"tags": ["cats"], "domain": "product", "author_id": "a1"}
+    await service.events({"item_id": "v1", **told})
     (item,) = await service.history()
-    assert (item["tags"], item["domain"], item["title"]) == (["cats"], "product", "T")
+    assert {**item, **told} == item
+    assert item["title"] == "T"
+
+
+async def test_an_entry_from_before_authors_were_kept_is_read(service: Client, redis: Any) -> None:
+    """Its author is unknown."""
+    old = {"item_id": "p7", "tags": ["wok"], "title": None, "domain": "product", "time": 5.0}
+    redis.lpush("couple:hist:{u1}", json.dumps(old))
+    (item,) = await service.history()
+    assert (item["item_id"], item["author_id"]) == ("p7", None)
 
 
 async def test_an_event_about_nothing_is_rejected_alone(service: Client) -> None:
