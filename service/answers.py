@@ -157,8 +157,10 @@ class LiveAnswer(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
+    """`leaving`: told to stop, and answers as long as it is asked."""
+
     request_id: str
-    status: Literal["ready", "starting"]
+    status: Literal["ready", "starting", "leaving"]
     sequence: str | None
     items: int
     redis: Literal["connected", "unavailable"]

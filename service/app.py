@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         exception_handlers=HANDLERS,
     )
+    app.state.leaving = False  # until the server is told to stop
     app.add_middleware(
         CorrelationIdMiddleware,
         header_name=HEADER,

@@ -42,15 +42,22 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """One error, for people and programs."""
-    body = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "request_id": correlation_id.get() or "",
-        "errors": places,
-    }
-    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+    body = document(status, detail, correlation_id.get() or "", places)
+    return Response(body, status, headers, MEDIA_TYPE)
+
+
+def document(status: int, detail: str, request_id: str, places: Sequence[Place] = ()) -> bytes:
+    """The body of a problem."""
+    return orjson.dumps(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+            "request_id": request_id,
+            "errors": places,
+        }
+    )
 
 
 async def _body(_: Request, error: BodyRefused) -> Response:

@@ -13,6 +13,9 @@ import signal
 import socket
 import sys
 import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -24,12 +27,18 @@ from uvicorn.supervisors import Multiprocess
 
 from service import store
 from service.app import from_environment, load_model
+from service.connection import Configuration, Limits
 from service.errors import AddressTaken, StoreMissing, WorkersFailed
 from service.model import Model
 from service.settings import Settings, check_exposure
 
 BACKLOG = 2048
 FACTORY = "service.server:worker"
+NOTICE = signal.SIGUSR1  # to a worker: say that you are not ready
+START_S = 25.0  # that a worker has to catch up before it listens; uvicorn gives it 30 to start
+POLL_S = 0.02
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
 log = logging.getLogger("service.server")
 
@@ -59,7 +68,25 @@ def worker() -> FastAPI:
     """What every worker serves. It drains and ends with its parent, however that ends."""
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    return from_environment()
+    app = from_environment()
+    signal.signal(NOTICE, lambda *_: setattr(app.state, "leaving", True))
+    app.router.lifespan_context = _caught_up(app.router.lifespan_context)
+    return app
+
+
+def _caught_up(lifespan: Lifespan) -> Lifespan:
+    """Listen only once ready: until then others on this address answer, or callers queue."""
+
+    @asynccontextmanager
+    async def patient(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_S):
+                    while not app.state.parts.tail.ready:  # noqa: ASYNC110  # it has no event
+                        await asyncio.sleep(POLL_S)
+            yield
+
+    return patient
 
 
 def _follow(parent: BaseProcess) -> None:
@@ -124,18 +151,22 @@ def bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def configuration(settings: Settings, workers: int) -> uvicorn.Config:
+def configuration(settings: Settings, workers: int) -> Configuration:
     """uvicorn as this service needs it (FACTS.md)."""
     logging_config = copy.deepcopy(LOGGING_CONFIG)
     logging_config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO"}
     # A request id that is not taken is no event: anyone could fill the log with them.
     logging_config["loggers"]["asgi_correlation_id"] = {"level": "ERROR"}
-    return uvicorn.Config(
-        FACTORY,
+    limits = Limits(
+        settings.head_timeout_ms / 1000, settings.body_timeout_ms / 1000, settings.connection_limit
+    )
+    return Configuration(
+        limits,
+        settings.leave_notice_ms / 1000,
+        app=FACTORY,
         factory=True,
         workers=workers,
         loop="uvloop",
-        http="httptools",
         lifespan="on",
         ws="none",
         access_log=False,
@@ -147,16 +178,29 @@ def configuration(settings: Settings, workers: int) -> uvicorn.Config:
     )
 
 
-def _run_one(config: uvicorn.Config, listening: socket.socket) -> None:
+class Server(uvicorn.Server):
+    """A worker without a parent: says that it will leave before it does."""
+
+    config: Configuration
+
+    async def on_tick(self, counter: int) -> bool:
+        leaving = await super().on_tick(counter)
+        if leaving and self.config.notice_s:
+            signal.raise_signal(NOTICE)
+            await asyncio.sleep(self.config.notice_s)
+        return leaving
+
+
+def _run_one(config: Configuration, listening: socket.socket) -> None:
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config).run(sockets=[listening])
     except SystemExit as exit_:
         if exit_.code == STARTUP_FAILURE:
             raise WorkersFailed("the service did not start: the log above says why") from None
         raise
 
 
-def _run_many(config: uvicorn.Config, listening: socket.socket) -> None:
+def _run_many(config: Configuration, listening: socket.socket) -> None:
     supervisor = Supervisor(config, sockets=[listening])
     supervisor.run()
     if supervisor.failed():
@@ -164,18 +208,35 @@ def _run_many(config: uvicorn.Config, listening: socket.socket) -> None:
 
 
 class Supervisor(Multiprocess):
-    """Replaces a worker that dies, unless none ever came up: that would go on for ever."""
+    """Replaces a worker that dies, unless none ever came up: that would go on for ever.
 
+    SIGHUP replaces all, each once the next is ready. They share one listening socket, so whoever
+    connects meanwhile waits for the one or is served by the other.
+    """
+
+    config: Configuration
     _served = _stillborn = False
 
+    def handle_term(self) -> None:
+        if self.config.notice_s:
+            for pid in filter(None, (one.pid for one in self.processes)):
+                os.kill(pid, NOTICE)
+            time.sleep(self.config.notice_s)
+        super().handle_term()
+
+    def terminate_all(self) -> None:
+        """Ours is the last hand on the socket: who connects now is refused, not left waiting."""
+        super().terminate_all()
+        for listening in self.sockets:
+            listening.close()
+
     def keep_subprocess_alive(self) -> None:
+        self._served = self._served or any(one.is_ready(timeout=0.5) for one in self.processes)
         if self._served:
             super().keep_subprocess_alive()
         elif any(not one.process.is_alive() for one in self.processes):
             self._stillborn = True
             self.should_exit.set()
-        else:
-            self._served = any(one.is_ready(timeout=0.5) for one in self.processes)
 
     def failed(self) -> bool:
         """Whether it ended because a worker could not start."""

@@ -61,10 +61,16 @@ class Settings(BaseSettings):
     events_length: int = Field(
         1_000_000, ge=1, description="events that the event stream keeps, about"
     )
+    connection_limit: int = Field(
+        800, ge=1, description="connections of one worker; what comes beyond is a 503"
+    )
+    head_timeout_ms: int = Field(
+        10_000, ge=1, description="time a caller has to send the head of a request"
+    )
+    body_timeout_ms: int = Field(10_000, ge=1, description="time a caller has to send a body")
     body_limit_bytes: int = Field(
         16 * 2**20, ge=1024, description="largest request body; a larger one is a 413"
     )
-    body_timeout_ms: int = Field(10_000, ge=1, description="time a caller has to send a body")
     redis_timeout_ms: int = Field(
         200, ge=1, description="time Redis has to answer one call of a request"
     )
@@ -82,6 +88,9 @@ class Settings(BaseSettings):
     )
     upkeep_interval_ms: int = Field(
         60_000, ge=1, description="pause between two rounds of measuring the index's recall"
+    )
+    leave_notice_ms: int = Field(
+        0, ge=0, description="how long /readyz says 503 before the service stops listening"
     )
     shutdown_timeout_s: int = Field(
         15, ge=1, description="time that requests in flight have when the server stops"

@@ -25,9 +25,11 @@ async def readyz(request: Request) -> Response:
     parts = parts_of(request)
     active = parts.generations.active
     sequence = active.sequence if parts.tail.ready else None
+    ready = "ready" if sequence else "starting"
+    status = "leaving" if request.app.state.leaving else ready
     return answer(
-        200 if sequence else 503,
-        status="ready" if sequence else "starting",
+        200 if status == "ready" else 503,
+        status=status,
         sequence=str(sequence) if sequence else None,
         items=len(active),
         redis="connected" if parts.tail.connected else "unavailable",

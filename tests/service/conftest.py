@@ -61,3 +61,9 @@ def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any) -> Configur
 async def service(configure: Configure) -> AsyncIterator[Client]:
     async with running(configure()) as client:
         yield client
+
+
+@pytest.fixture
+def variables(valkey: ValkeyServer, redis: Any, bundle_folder: Path) -> dict[str, str]:
+    url = f"redis://127.0.0.1:{valkey.port}/0"
+    return {"COUPLE_BUNDLE": str(bundle_folder), "COUPLE_REDIS_URL": url}
