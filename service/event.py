@@ -1,7 +1,7 @@
 """Something a user did with an item, and what of it a history keeps."""
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -11,8 +11,7 @@ EventType = Literal["impression", "click", "like", "finish", "purchase", "skip"]
 POSITIVE = frozenset({"click", "like", "finish", "purchase"})
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """One item of a history; the time is epoch seconds."""
 
     item_id: str | None
@@ -27,12 +26,12 @@ class Watched:
         """Read an `Event.entry`, ignoring facts of a later version; raise ValueError."""
         facts: Any = orjson.loads(text)
         try:
-            return cls(**{name: facts[name] for name in _NAMES if name in facts})
-        except TypeError as error:
+            return cls(facts["item_id"], facts["tags"], *map(facts.get, _OPTIONAL))
+        except (AttributeError, KeyError) as error:
             raise ValueError("not an entry of a history") from error
 
 
-_NAMES = tuple(entry.name for entry in fields(Watched))
+_OPTIONAL = Watched._fields[2:]
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Event:
     def entry(self) -> str:
         """What the history keeps of it."""
         kept = Watched(self.item_id, self.tags, self.title, self.domain, self.time, self.author_id)
-        return orjson.dumps(kept).decode()
+        return orjson.dumps(kept._asdict()).decode()
 
     def encode(self) -> str:
         """What the event stream keeps of it: everything."""
