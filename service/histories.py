@@ -8,16 +8,25 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from service import store
 from service.event import POSITIVE, Event, Watched
+from service.together import Together
 
 REMEMBERED_MS = 24 * 3600 * 1000  # how long an event id counts once
 
 log = logging.getLogger(__name__)
+
+
+class Read(NamedTuple):
+    """Whose past is asked for, and whether with the items that were seen."""
+
+    user_id: str
+    seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,22 +53,29 @@ class Histories:
         self._redis = redis
         self._limits = (history_length, seen_length, REMEMBERED_MS)
         self._script = store.script(redis, "events.lua")
+        self._lists = Together(self._read)
 
     async def read(self, user_id: str) -> Past:
         """Everything a recommendation asks about a user, in one round trip."""
-        (past,) = await self.read_all([user_id])
+        (past,) = await self.read_all([Read(user_id)])
         if isinstance(past, RedisError):
             raise past
         return past
 
-    async def read_all(self, user_ids: Sequence[str]) -> list[Past | RedisError]:
-        """The same for each of some users, all in one round trip; the error where one has none."""
+    async def read_all(self, reads: Sequence[Read]) -> list[Past | RedisError]:
+        """The same for each of some users; the error where one has none.
+
+        One round trip for these and for all others that are asked for in this turn of the loop.
+        """
+        names = [name for read in reads for name in keys(read.user_id)[: 1 + read.seen]]
+        lists = iter(await self._lists(names))
+        return [_past(next(lists), next(lists) if read.seen else []) for read in reads]
+
+    async def _read(self, names: Sequence[str]) -> list[list[str] | RedisError]:
         async with self._redis.pipeline(transaction=False) as pipe:
-            for history, seen, _ in map(keys, user_ids):
-                pipe.lrange(history, 0, -1)
-                pipe.lrange(seen, 0, -1)
-            found = await pipe.execute(raise_on_error=False)
-        return [_past(*lists) for lists in zip(found[::2], found[1::2], strict=True)]
+            for name in names:
+                pipe.execute_command("LRANGE", name, 0, -1)
+            return await pipe.execute(raise_on_error=False)
 
     async def record(self, events: Sequence[Event]) -> list[str]:
         """Push each event once; new, pending (its stream entry may be missing) or duplicate."""

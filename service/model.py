@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 
 from bundle import (
     Bundle,
+    BundleRefused,
     ItemIds,
     Vocabulary,
     normalise,
@@ -17,6 +20,7 @@ from bundle.manifest import Manifest
 from bundle.probe import Towers, Vectors
 from service.event import Watched
 from service.item import Item
+from service.together import Together
 from service.towers import OnnxTowers
 
 
@@ -24,7 +28,7 @@ from service.towers import OnnxTowers
 class Known:
     """What a model knows of a history, oldest item first; false when that is nothing."""
 
-    tags: list[list[int]]  # tag ids of the items with a known tag
+    tags: list[list[int]]  # tag ids of the newest L items with a known tag
     items: list[int]  # of the newest M items each id, 0 for an unknown one; none where M is 0
 
     def __bool__(self) -> bool:
@@ -80,11 +84,21 @@ class Model:
 
     def known(self, history: Sequence[Watched]) -> Known:
         """A history, oldest item first, as this model's numbers."""
-        newest = history[-self.manifest.max_history :] if self.manifest.max_history else ()
+        limits = self.manifest
+        newest = history[-limits.max_history :] if limits.max_history else ()
+        tags = (ids for item in reversed(history) if (ids := self.ids(item.tags, item.title)))
         return Known(
-            tags=[ids for item in history if (ids := self.ids(item.tags, item.title))],
+            tags=list(islice(tags, limits.max_items))[::-1],
             items=self.item_ids.ids([item.item_id for item in newest]),
         )
+
+    @cached_property
+    def users(self) -> Together[Known, Vectors]:
+        """Histories → their users' vectors [I, D], by one run of the tower for all of a turn."""
+        return Together(self._users, apart=BundleRefused)
+
+    async def _users(self, known: Sequence[Known]) -> list[Vectors]:
+        return list(self.embed_users(known))
 
     def embed_users(self, known: Sequence[Known]) -> Vectors:
         """Histories of B users → [B, I, D]; in company a user's vector changes by rounding only."""

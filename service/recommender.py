@@ -4,8 +4,10 @@ And what is like an item: its tags → item tower → search → answer.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from redis.exceptions import RedisError
@@ -17,7 +19,7 @@ from service.errors import NotFound, SequenceForeign
 from service.event import Watched
 from service.generation import Generation
 from service.generations import Generations
-from service.histories import Histories, Past
+from service.histories import Histories, Past, Read
 from service.item import Attributes, Item
 from service.model import Known, Model
 from service.sequence import LogSequence
@@ -90,7 +92,7 @@ class Recommender:
     async def recommend_all(
         self, asks: Sequence[Ask], after: LogSequence | None = None
     ) -> list[Answer]:
-        """An answer for each, in order: one round trip to Redis, one call of the user tower.
+        """An answer for each, in order: one round trip to Redis, one run of the user tower.
 
         Raises:
             SequenceForeign: `after` is of another store.
@@ -99,12 +101,12 @@ class Recommender:
         await self._wait_for(generation, after)
         pasts = await self._pasts(asks)
         asked = [_asked(generation, ask, past) for ask, past in zip(asks, pasts, strict=True)]
-        users = generation.model.embed_users([one.known for one in asked])  # [B, I, D]
+        users = await generation.model.users([one.known for one in asked])
         answers: list[Answer] = []
-        for number, one in enumerate(asked):
+        for one, user in zip(asked, users, strict=True):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
-            answers.append(_answer(generation, one, users[number : number + 1], after))
+            answers.append(_answer(generation, one, user[None], after))
         return answers
 
     async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
@@ -140,15 +142,12 @@ class Recommender:
 
     async def _pasts(self, asks: Sequence[Ask]) -> list[Past | None]:
         """What is stored of each user, where it is needed; None where Redis does not say."""
-        user_ids = list(dict.fromkeys(ask.user_id for ask in asks if ask.stored))
-        pasts: dict[str, Past | RedisError] = {}
-        if user_ids:
-            try:
-                found = await self.histories.read_all(user_ids)
-            except RedisError as error:
-                found = [error] * len(user_ids)
-            pasts = dict(zip(user_ids, found, strict=True))
-        return [_readable(pasts[ask.user_id]) if ask.stored else Past([], []) for ask in asks]
+        reads = [Read(ask.user_id, ask.exclude_seen) for ask in asks if ask.stored]
+        pasts: Iterator[Past | RedisError | None] = repeat(None)
+        if reads:
+            with suppress(RedisError):
+                pasts = iter(await self.histories.read_all(reads))
+        return [_readable(next(pasts)) if ask.stored else Past([], []) for ask in asks]
 
     async def _wait_for(self, generation: Generation, after: LogSequence | None) -> None:
         """Give the index a while to reach what the caller has seen."""
@@ -207,8 +206,8 @@ def _named(reasons: Mapping[str, bool]) -> list[str]:
     return [name for name, holds in reasons.items() if holds]
 
 
-def _readable(past: Past | RedisError) -> Past | None:
-    return None if isinstance(past, RedisError) else past
+def _readable(past: Past | RedisError | None) -> Past | None:
+    return past if isinstance(past, Past) else None
 
 
 def _history(ask: Ask, past: Past | None) -> list[Watched]:
