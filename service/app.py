@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=HANDLERS,
+        routes=[recommend.direct],  # before all others: the first that fits is taken
     )
     app.state.leaving = False  # until the server is told to stop
     app.add_middleware(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
+from starlette.routing import Route
 
 from service.answers import RecommendAnswer, RecommendBatchAnswer
 from service.auth import Allowed
@@ -16,9 +17,11 @@ from service.parts import Parts, parts_of
 from service.recommender import Answer, Ask
 from service.requests import RecommendBatchBody, RecommendBody
 from service.routes.candidates import after_of, tell
+from service.routes.direct import Direct
 from service.routes.wire import BODY, answer, documented, read, request_id, takes
 
-router = APIRouter(tags=["recommend"], dependencies=[Depends(Allowed("recommend"))])
+ALLOWED = Allowed("recommend")
+router = APIRouter(tags=["recommend"], dependencies=[Depends(ALLOWED)])
 
 
 @router.post(
@@ -94,3 +97,6 @@ async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]
         return await parts.catalogue.items(list(item_ids))
     except RedisError:
         return {}
+
+
+direct = Route("/recommend", Direct(ALLOWED, post_recommend), methods=["POST"])
