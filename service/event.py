@@ -27,7 +27,7 @@ class Watched(NamedTuple):
         facts: Any = orjson.loads(text)
         try:
             return cls(facts["item_id"], facts["tags"], *map(facts.get, _OPTIONAL))
-        except (AttributeError, KeyError) as error:
+        except (KeyError, TypeError) as error:
             raise ValueError("not an entry of a history") from error
 
 
