@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
 from service import store, sweeper, upkeep
+from service.admission import Admission, budgets
 from service.answers import Problem
 from service.catalogue import Catalogue
 from service.clock import Clock
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         routes=[recommend.direct],  # before all others: the first that fits is taken
     )
     app.state.leaving = False  # until the server is told to stop
+    app.add_middleware(Admission, budgets=budgets(settings))
     app.add_middleware(
         CorrelationIdMiddleware,
         header_name=HEADER,

@@ -71,6 +71,18 @@ class Settings(BaseSettings):
     body_limit_bytes: int = Field(
         16 * 2**20, ge=1024, description="largest request body; a larger one is a 413"
     )
+    recommend_body_limit_bytes: int = Field(
+        2 * 2**20, ge=1024, description="the same of /recommend and /similar"
+    )
+    recommend_in_flight: int = Field(
+        512, ge=1, description="recommendations in flight in one worker; one more is a 429"
+    )
+    recommend_wait_ms: int = Field(
+        250, ge=1, description="longest wait behind those in flight; a longer one is a 429"
+    )
+    ingest_in_flight: int = Field(
+        32, ge=1, description="calls of /items, /events and /users likewise"
+    )
     redis_timeout_ms: int = Field(
         200, ge=1, description="time Redis has to answer one call of a request"
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from service import body
 from service.parts import parts_of
 from service.problem import MEDIA_TYPE
+from service.requests import RecommendBody, SimilarBody
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -25,16 +26,18 @@ PROBLEMS = {
     413: "the body is too large",
     415: "the body is not application/json",
     422: "the request breaks the contract",
+    429: "more is asked than can be answered in time; retry after Retry-After seconds",
     503: "the store does not take this now; retry after Retry-After seconds",
 }
+SMALL = (RecommendBody, SimilarBody)  # what is asked one by one
 BODY = (400, 401, 403, 408, 413, 415, 422)
 
 
 def documented(*statuses: int, answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route: its answer and the problems it may meet."""
+    """`responses=` of a route: its answer and the problems it may meet; 429 any may."""
     schema = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"description": PROBLEMS[status], "content": schema} for status in statuses
+        status: {"description": PROBLEMS[status], "content": schema} for status in (*statuses, 429)
     }
     return {200: {"model": answer}, **problems}
 
@@ -48,9 +51,9 @@ def takes(model: type[BaseModel]) -> dict[str, Any]:
 async def read(request: Request, model: type[B]) -> B:
     """The request's body, checked within the limits of the settings."""
     settings = parts_of(request).settings
-    return await body.read(
-        request, model, settings.body_limit_bytes, settings.body_timeout_ms / 1000
-    )
+    small = model in SMALL
+    limit = settings.recommend_body_limit_bytes if small else settings.body_limit_bytes
+    return await body.read(request, model, limit, settings.body_timeout_ms / 1000)
 
 
 def request_id() -> str:

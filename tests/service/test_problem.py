@@ -100,6 +100,19 @@ async def test_a_body_of_50_mb_is_413(service: Client, announced: bool) -> None:
     assert problem["detail"] == "the body is larger than 16777216 bytes: send less in one call"
 
 
+@pytest.mark.parametrize("path", ["/recommend", "/similar"])
+async def test_what_is_asked_one_by_one_is_smaller(service: Client, path: str) -> None:
+    """The longest request that the contract allows to name others passes; 3 MB do not."""
+    ids = [f"{n:0128}" for n in range(10_000)]
+    whom = {"user_id": "u"} if path == "/recommend" else {"tags": ["wok"]}
+    response = await service.post(path, json={**whom, "exclude_item_ids": ids})
+    assert response.status_code == 200
+    problem = refused(await service.post(path, content=chunks(3), headers=JSON), 413)
+    assert problem["detail"] == "the body is larger than 2097152 bytes: send less in one call"
+    for other in ("/items", "/recommend/batch"):
+        refused(await service.post(other, content=chunks(3), headers=JSON), 400)
+
+
 async def test_a_body_that_dawdles_is_408(configure: Configure) -> None:
     async with running(configure(body_timeout_ms=50)) as service:
         slow = chunks(20, size=1, pause_s=0.02)
