@@ -5,7 +5,7 @@
 -- Calls without a put run all the same (`service.store.script`): they make room.
 --
 -- KEYS  1 store (id, last log position)  2 ids by log position  3 log  4 ids by expiry
---       then one item hash per operation
+--       5 impressions by id  6 ids by popularity  then one item hash per operation
 -- ARGV  1 id for a store that has none  2 how long a tombstone is kept, in ms
 --       then five per operation: put|delete|expire, item id, version, content, expires at (ms)
 --
@@ -13,7 +13,7 @@
 -- doubles and cannot hold an int64); '' asks for the server's milliseconds.
 -- Returns {store id, last log position, {status of each operation…}}.
 
-local STORE, IDS, LOG, EXPIRY = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local STORE, IDS, LOG, EXPIRY, SEEN, POPULAR = unpack(KEYS, 1, 6)
 local retention = ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,8 +35,9 @@ local function version_of(given, stored, auto)
 end
 
 -- `prev` chains the entries, so that a reader sees at once when some between are gone.
-local function append(item, content)
-  last = redis.call('XADD', LOG, '*', 'item', item, 'content', content, 'prev', last)
+local function append(item, content, version)
+  last = redis.call('XADD', LOG, '*',
+    'item', item, 'content', content, 'version', version, 'prev', last)
 end
 
 local function bury(key, item, version, auto)
@@ -44,6 +45,8 @@ local function bury(key, item, version, auto)
   redis.call('PEXPIRE', key, retention)
   redis.call('ZREM', IDS, item)
   redis.call('ZREM', EXPIRY, item)
+  redis.call('HDEL', SEEN, item)
+  redis.call('ZREM', POPULAR, item)
 end
 
 local function put(key, item, stored, given, content, expires)
@@ -54,7 +57,7 @@ local function put(key, item, stored, given, content, expires)
   if version == stored.version then
     return content == stored.content and 'unchanged' or 'stale'
   end
-  append(item, content)
+  append(item, content, version)
   redis.call('HSET', key, 'version', version, 'auto', auto, 'content', content)
   redis.call('PERSIST', key)
   redis.call('ZADD', IDS, string.match(last, '^%d+'), item)
@@ -73,7 +76,7 @@ local function delete(key, item, stored, given)
     return stored.live and 'stale' or 'absent'
   end
   if stored.live then
-    append(item, '')
+    append(item, '', version)
   end
   bury(key, item, version, auto)
   return stored.live and 'deleted' or 'absent'
@@ -88,15 +91,15 @@ local function expire(key, item, stored)
     redis.call('ZREM', EXPIRY, item)
     return 'absent'
   end
-  append(item, '')
+  append(item, '', stored.version)
   bury(key, item, stored.version, stored.auto)
   return 'deleted'
 end
 
 local run = {put = put, delete = delete, expire = expire}
 local answer = {}
-for n = 5, #KEYS do
-  local at = 3 + (n - 5) * 5
+for n = 7, #KEYS do
+  local at = 3 + (n - 7) * 5
   local found = redis.call('HMGET', KEYS[n], 'version', 'auto', 'content')
   local stored = {
     version = found[1],

@@ -20,6 +20,8 @@ STORE = "couple:{items}:store"
 IDS = "couple:{items}:ids"
 LOG = "couple:{items}:log"
 EXPIRY = "couple:{items}:expiry"
+SEEN = "couple:{items}:seen"
+POPULAR = "couple:{items}:popular"
 SWEEPER = "couple:{items}:sweeper"
 
 log = logging.getLogger(__name__)
@@ -56,21 +58,22 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """An item with its version, and when the log last said something of it (epoch seconds)."""
+
+    item: Item
+    version: int
+    logged_at: float = 0.0
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of the log; without an item it is a deletion. `prev` is the entry before it."""
 
     position: Position
     prev: Position
     item_id: str
-    item: Item | None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """An item with its version."""
-
-    item: Item
-    version: int
+    stored: Stored | None
 
 
 class Catalogue:
@@ -84,7 +87,8 @@ class Catalogue:
 
     async def write(self, changes: Sequence[Change]) -> Written:
         """Apply every change, or none, atomically. Without changes: found the store."""
-        keys = [STORE, IDS, LOG, EXPIRY, *(item_key(change.item_id) for change in changes)]
+        keys = [STORE, IDS, LOG, EXPIRY, SEEN, POPULAR]
+        keys += [item_key(change.item_id) for change in changes]
         arguments: list[Any] = [secrets.token_hex(8), self._retention_ms]
         for change in changes:
             arguments += change.arguments()
@@ -112,12 +116,24 @@ class Catalogue:
         }
         return {item_id: item for item_id, item in found.items() if item}
 
-    async def pages(self, size: int) -> AsyncIterator[list[Item]]:
+    async def pages(self, size: int) -> AsyncIterator[dict[str, Stored]]:
         """Every item that stands in the catalogue from beginning to end, some perhaps twice."""
         cursor = -1
         while cursor != 0:
             cursor, found = await self._redis.zscan(IDS, max(cursor, 0), count=size)
-            yield list((await self.items([item_id for item_id, _ in found])).values())
+            yield await self._stored(found)
+
+    async def _stored(self, found: Sequence[tuple[str, float]]) -> dict[str, Stored]:
+        """Those of (item id, its last log position's milliseconds) that exist."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for item_id, _ in found:
+                pipe.hmget(item_key(item_id), "content", "version")
+            facts = await pipe.execute()
+        return {
+            item_id: Stored(item, unsortable(version), ms / 1000)
+            for (item_id, ms), (content, version) in zip(found, facts, strict=True)
+            if (item := _item(content))
+        }
 
     async def head(self) -> LogSequence | None:
         """Where the log stands; None for a store that was never founded."""
@@ -127,7 +143,23 @@ class Catalogue:
     async def entries(self, after: Position, count: int, block_ms: int | None) -> list[Entry]:
         """Up to `count` entries after a position, waiting `block_ms` for the first (None: not)."""
         streams = await self._redis.xread({LOG: to_id(after)}, count=count, block=block_ms)
-        return [_entry(id_, fields) for _, lines in streams for id_, fields in lines]
+        lines = [line for _, lines in streams for line in lines]
+        await self._add_versions([fields for _, fields in lines if "version" not in fields])
+        return [_entry(id_, fields) for id_, fields in lines]
+
+    async def _add_versions(self, entries: Sequence[dict[str, str]]) -> None:
+        """Entries of a service that did not log versions yet: what the catalogue now has is right.
+
+        If that is already another version, its own entry comes later and says so.
+        """
+        if not entries:
+            return
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for fields in entries:
+                pipe.hget(item_key(fields["item"]), "version")
+            versions = await pipe.execute()
+        for fields, version in zip(entries, versions, strict=True):
+            fields["version"] = version or sortable(0)
 
     async def expired(self, now: float, count: int) -> list[str]:
         """Ids of items whose time has come, the longest past first."""
@@ -175,11 +207,13 @@ def puts(items: Iterable[Item], versions: Iterable[int | None]) -> list[Change]:
 
 
 def _entry(stream_id: str, fields: dict[str, str]) -> Entry:
+    position, item = from_id(stream_id), _item(fields["content"])
+    version, at = unsortable(fields["version"]), position[0] / 1000
     return Entry(
-        position=from_id(stream_id),
+        position=position,
         prev=from_id(fields["prev"]),
         item_id=fields["item"],
-        item=_item(fields["content"]),
+        stored=Stored(item, version, at) if item else None,
     )
 
 

@@ -48,7 +48,7 @@ async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
     start = await catalogue.head() or (await catalogue.write([])).sequence
     fresh = Replica(replica.make)
     async for page in catalogue.pages(BATCH):
-        fresh.shelf.put({item.item_id: item for item in page})
+        fresh.shelf.put(page)
         await asyncio.sleep(0)
     fresh.take(fresh.shelf, start)
     try:

@@ -8,9 +8,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from service.catalogue import Entry
+from service.catalogue import Entry, Stored
 from service.errors import ServiceError
-from service.item import Item
 from service.sequence import START, LogSequence, Position
 
 
@@ -21,7 +20,7 @@ class LogGap(ServiceError):
 class Shelf(Protocol):
     """What a replica fills; applying the same items again changes nothing."""
 
-    def put(self, items: Mapping[str, Item | None]) -> None:
+    def put(self, items: Mapping[str, Stored | None]) -> None:
         """Take these items in place of what was known of them; None is a deletion."""
 
 
@@ -78,6 +77,6 @@ class Replica(Generic[S]):
         self._moved = asyncio.Event()
 
 
-def latest(entries: Sequence[Entry]) -> dict[str, Item | None]:
+def latest(entries: Sequence[Entry]) -> dict[str, Stored | None]:
     """What a run of entries leaves of each item."""
-    return {entry.item_id: entry.item for entry in entries}
+    return {entry.item_id: entry.stored for entry in entries}

@@ -10,6 +10,7 @@ import numpy as np
 
 from bundle.probe import Vectors
 from index import ItemIndex
+from service.catalogue import Stored
 from service.item import Item
 from service.model import Model
 
@@ -21,13 +22,15 @@ class VectorShelf:
         self._model = model
         self.index = ItemIndex(model.manifest.dim)
 
-    def put(self, items: Mapping[str, Item | None]) -> None:
+    def put(self, items: Mapping[str, Stored | None]) -> None:
         """Index what the model can recommend; forget the rest. None is a deletion."""
         targets = self._model.manifest.target_domains
         tagged = [
-            (item, ids)
-            for item in items.values()
-            if item is not None and item.domain in targets and (ids := self._model.read(item))
+            (one.item, ids)
+            for one in items.values()
+            if one is not None
+            and one.item.domain in targets
+            and (ids := self._model.read(one.item))
         ]
         vectors = self._model.embed_items([ids for _, ids in tagged])
         sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)

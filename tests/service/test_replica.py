@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from service.catalogue import Entry
+from service.catalogue import Entry, Stored
 from service.item import Item
 from service.replica import LogGap, Replica
 from service.sequence import LogSequence
@@ -21,12 +21,12 @@ class Tags:
     def __init__(self) -> None:
         self.tags: dict[str, list[str]] = {}
 
-    def put(self, items: Mapping[str, Item | None]) -> None:
-        for item_id, item in items.items():
-            if item is None:
+    def put(self, items: Mapping[str, Stored | None]) -> None:
+        for item_id, stored in items.items():
+            if stored is None:
                 self.tags.pop(item_id, None)
             else:
-                self.tags[item_id] = item.tags
+                self.tags[item_id] = stored.item.tags
 
 
 def at(position: int) -> LogSequence:
@@ -40,7 +40,7 @@ def entries(start: int, *items: Item | str) -> Sequence[Entry]:
             position=(start + n, 0),
             prev=(start + n - 1, 0),
             item_id=item if isinstance(item, str) else item.item_id,
-            item=None if isinstance(item, str) else item,
+            stored=None if isinstance(item, str) else Stored(item, 1),
         )
         for n, item in enumerate(items, start=1)
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from bundle import open_bundle
 from service import upkeep
+from service.catalogue import Stored
 from service.generation import Generation
 from service.generations import Generations
 from service.item import Item
@@ -47,6 +48,6 @@ async def test_a_catalogue_that_has_grown_gets_lists_while_it_answers(
 
 
 async def test_a_small_catalogue_is_left_as_it_is(generation: Generation) -> None:
-    generation.replica.shelf.put({"v1": Item("v1", ["cats"], domain="micro-video")})
+    generation.replica.shelf.put({"v1": Stored(Item("v1", ["cats"], domain="micro-video"), 1)})
     found = await upkeep.maintain(generation.replica.shelf.index)
     assert (found.items, found.lists, found.recall, found.rebuilds) == (1, 1, 1.0, 0)

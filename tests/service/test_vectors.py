@@ -8,6 +8,7 @@ import pytest
 from bundle import open_bundle
 from bundle.arrays import Ids
 from bundle.probe import Vectors
+from service.catalogue import Stored
 from service.item import Item
 from service.model import Model
 from service.vectors import VectorShelf
@@ -40,7 +41,7 @@ def item(item_id: str, *tags: str, domain: str = "live") -> Item:
 
 
 def put(shelf: VectorShelf, *items: Item) -> None:
-    shelf.put({one.item_id: one for one in items})
+    shelf.put({one.item_id: Stored(one, 1) for one in items})
 
 
 def test_it_holds_what_can_be_recommended(model: Model) -> None:
@@ -49,7 +50,7 @@ def test_it_holds_what_can_be_recommended(model: Model) -> None:
     put(shelf, item("a", "wok"), item("b", "wok"), item("c", "zither"))
     put(shelf, item("b", "wok", domain="shop"), item("d", "cats"))
     assert shelf.index.ids() == {"a", "d"}
-    shelf.put({"a": None, "d": item("d", "zither"), "e": None})
+    shelf.put({"a": None, "d": Stored(item("d", "zither"), 1), "e": None})
     assert shelf.index.ids() == set()
 
 
