@@ -102,6 +102,10 @@ class Rows:
         rows = self._rows
         return np.array(list({rows[one] for one in ids if one in rows}), dtype=np.int64)
 
+    def get(self, item_id: str) -> int | None:
+        """The row of one item, if it is here."""
+        return self._rows.get(item_id)
+
     def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""
         self._make_room(self.end + sum(item_id not in self._rows for item_id in ids))

@@ -148,6 +148,15 @@ class RecommendBatchAnswer(BaseModel):
     results: list[RecommendAnswer]
 
 
+class DigestAnswer(BaseModel):
+    """What this replica holds of the catalogue; the same at the same sequence on every replica."""
+
+    request_id: str
+    sequence: str | None
+    count: int
+    hash: str
+
+
 class LiveAnswer(BaseModel):
     """`broken`: a background task ended, only a restart helps."""
 

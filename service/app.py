@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -22,6 +23,7 @@ from service.catalogue import Catalogue
 from service.clock import Clock
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
+from service.facts import Facts
 from service.generation import Generation
 from service.generations import Generations
 from service.histories import Histories
@@ -30,6 +32,7 @@ from service.parts import Parts
 from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
 from service.recorder import Recorder
+from service.replica import Replica
 from service.requests import (
     EventsBody,
     ItemsBody,
@@ -37,7 +40,7 @@ from service.requests import (
     RecommendBody,
     SimilarBody,
 )
-from service.routes import events, health, items, recommend, similar, users
+from service.routes import admin, events, health, items, recommend, similar, users
 from service.routes.wire import SCHEMAS
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
@@ -78,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         header_name=HEADER,
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
     )
-    for routes in (items, events, users, recommend, similar, health):
+    for routes in (items, events, users, recommend, similar, admin, health):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -111,7 +114,9 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     generations = Generations(Generation.of(model, clock.now))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue)
-    tail.add(generations.active.replica)
+    facts = Replica(partial(Facts, clock.now))
+    for replica in (facts, generations.active.replica):
+        tail.add(replica)
     stream = EventStream(redis, settings.events_length)
     recorder = Recorder(catalogue, histories, stream, clock, generations)
     after_s = settings.after_timeout_ms / 1000
@@ -122,6 +127,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         catalogue=catalogue,
         histories=histories,
         generations=generations,
+        facts=facts,
         tail=tail,
         recorder=recorder,
         recommender=Recommender(generations, histories, catalogue, clock, after_s),

@@ -7,10 +7,12 @@ from starlette.requests import Request
 
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.facts import Facts
 from service.generations import Generations
 from service.histories import Histories
 from service.recommender import Recommender
 from service.recorder import Recorder
+from service.replica import Replica
 from service.settings import Settings
 from service.tail import Tail
 
@@ -24,6 +26,7 @@ class Parts:
     catalogue: Catalogue
     histories: Histories
     generations: Generations
+    facts: Replica[Facts]
     tail: Tail
     recorder: Recorder
     recommender: Recommender

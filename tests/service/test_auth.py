@@ -21,6 +21,7 @@ ROUTES = [
     ("POST", "/recommend", "recommend"),
     ("POST", "/recommend/batch", "recommend"),
     ("POST", "/similar", "recommend"),
+    ("GET", "/admin/digest", "admin"),
 ]
 BODIES = {
     "/items": {"items": [{"item_id": "v1", "tags": ["wok"]}]},

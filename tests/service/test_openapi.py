@@ -44,6 +44,7 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
     ("POST", "/similar", "/similar", answers.SimilarAnswer, {"item_id": "v1"}),
     ("DELETE", "/users/u1", "/users/{user_id}", answers.EraseAnswer, None),
     ("DELETE", "/items/v1", "/items/{item_id}", answers.DeleteAnswer, None),
+    ("GET", "/admin/digest", "/admin/digest", answers.DigestAnswer, None),
     ("GET", "/livez", "/livez", answers.LiveAnswer, None),
     ("GET", "/readyz", "/readyz", answers.ReadyAnswer, None),
 ]

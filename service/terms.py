@@ -1,0 +1,19 @@
+"""What must hold of every candidate, whichever channel it comes from."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from service.item import Attributes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Live at `now` (epoch seconds), of one of the domains, a match for the filters, not excluded.
+
+    A filter matches where, for every key, the item has any of the values given.
+    """
+
+    now: float
+    domains: Sequence[str]
+    filters: Attributes = field(default_factory=dict)
+    exclude: Collection[str] = ()
