@@ -101,7 +101,7 @@ def test_weights_that_are_not_finite_are_never_a_checkpoint(
     out = shutil.copytree(at_the_end, tmp_path / "run")
     state = files.load_state(out)
     assert state is not None
-    state["network.gate"].fill_(float("nan"))
+    state["network.nobody"].fill_(float("nan"))
     files.save_state(out, state)
     with pytest.raises(TrainerError, match="a weight is not finite"):
         train(data, out, Config.with_overrides(SMALL), progress=False)

@@ -96,14 +96,14 @@ def test_a_user_tower_without_item_ids_knows_no_item() -> None:
 
 def test_the_residual_is_the_mean_of_the_items() -> None:
     """With the encoder silenced, a user is the mean of their items' unit vectors."""
-    network, (tags, _) = towers(factors=False), histories()
+    network, (tags, _) = towers("couple", "residual=true", factors=False), histories()
     assert network.gate is not None
     with torch.no_grad():
         network.gate.fill_(0.0)
     items = network.item(tags[2])
     expected = torch.nn.functional.normalize(items.mean(0), dim=0)
     torch.testing.assert_close(network.user(tags)[2, 0], expected)
-    assert towers("couple", "residual=false", factors=False).gate is None
+    assert towers(factors=False).gate is None
 
 
 def test_a_domain_vector_shifts_training_and_never_serving() -> None:

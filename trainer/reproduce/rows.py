@@ -142,7 +142,7 @@ OF_DEFAULT = {
 }
 BEYOND = {
     "without factors": "factors=0",
-    "without the residual": "residual=false",
+    "with the residual": "residual=true",
     "tags start at random": "tag_init=random",
     "tags start mixed with TF-IDF": "tag_init=mixed",
     "tags start scaled by IDF": "tag_scale=idf",
@@ -153,7 +153,7 @@ BEYOND = {
     "domains always shown in training": "domain_dropout=0",
     "domains never shown": "domain_dropout=1",
     "no domain vectors": "domain_vectors=false",
-    "no random histories": "shuffled=0",
+    "random histories": "shuffled=0.6",
     "no empty histories": "empty=0",
     "20 items of history": "max_items=20",
     "without content preference": "content=false",
@@ -193,7 +193,7 @@ ROWS: tuple[Row, ...] = (
     *_table5(),
     *_changed("readings", PAPER_BLOCK, PAPER, OF_PAPER, quick=next(iter(OF_PAPER))),
     *_changed("readings", DEFAULT_BLOCK, (), OF_DEFAULT, quick="tree as printed"),
-    *_changed("beyond", DEFAULT_BLOCK, (), BEYOND, quick="without the residual"),
+    *_changed("beyond", DEFAULT_BLOCK, (), BEYOND, quick="with the residual"),
     *_figure4(),
     *_figure5(),
     Row("figure8/couple", "COUPLE", (), DEFAULT_BLOCK),
