@@ -77,7 +77,7 @@ class Config(BaseModel):
     batch: int = Field(512, ge=2)  # in-batch negatives gain from more
     epochs: float = Field(4.0, gt=0)  # 16 over-fits, 1 is under TF-IDF (docs/experiments.md)
     source_ratio: float = Field(1.0, ge=0)  # source positives per target positive in an epoch
-    shuffled: float = Field(0, ge=0, le=1)  # share of histories drawn around the positive
+    shuffled: float = Field(0.0, ge=0, le=1)  # share of histories drawn around the positive
     window: int = Field(16, ge=2)  # … from this many items around it
     empty: float = Field(0.03, ge=0, le=1)  # so that the empty history is a learned popularity
     tag_dropout: float = Field(0.2, ge=0, lt=1)

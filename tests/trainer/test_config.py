@@ -8,8 +8,8 @@ from trainer.errors import ConfigError
 
 def test_settings_are_parsed_to_their_types() -> None:
     """`key=value` text becomes numbers, booleans and tuples."""
-    config = Config.with_overrides(["dim=32", "tree=4,8", "leaves=2", "residual=false", "lr=1e-3"])
-    assert (config.dim, config.tree, config.residual, config.lr) == (32, (4, 8), False, 1e-3)
+    config = Config.with_overrides(["dim=32", "tree=4,8", "leaves=2", "residual=true", "lr=1e-3"])
+    assert (config.dim, config.tree, config.residual, config.lr) == (32, (4, 8), True, 1e-3)
 
 
 def test_the_paper_recipe_is_a_switch_that_settings_override() -> None:
