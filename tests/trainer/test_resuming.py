@@ -123,7 +123,7 @@ def test_a_run_killed_while_it_finishes_ends_the_same(
     assert contents(out) == contents(checkpoint)
 
 
-@pytest.mark.parametrize("lost", ["curve", "best.score", "rows.exp_avg", "network.gate"])
+@pytest.mark.parametrize("lost", ["curve", "best.score", "rows.exp_avg", "network.nobody"])
 def test_a_state_that_lacks_a_part_is_refused(
     at_the_end: Path, data: Path, tmp_path: Path, lost: str
 ) -> None:
