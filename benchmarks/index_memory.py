@@ -90,7 +90,7 @@ def _size(count: int) -> dict[str, float]:
     index = _filled(world, rng, count)
     filled = resident()
     # No public door leads to the parts: they are taken away one by one.
-    index._state.lists._index.set_direct_map_type(faiss.DirectMap.NoMap)  # type: ignore[attr-defined]
+    faiss.Int64Vector().swap(index._state.lists._map.array)
     unmapped = resident()
     index._state.lists = Lists.exact(DIM)
     parts = {"map": filled - unmapped, "codes": unmapped - resident()}

@@ -57,6 +57,8 @@ def check_vectors(ids: Sequence[str], vectors: ArrayLike, dim: int) -> Vectors:
 
 
 def _float32(values: ArrayLike) -> Vectors:
+    if isinstance(values, np.ndarray) and values.dtype == np.float32:
+        return np.ascontiguousarray(values)  # a microsecond and a half less, of thirty
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, and is refused as such
         return np.ascontiguousarray(values, dtype=np.float32)
 
@@ -100,9 +102,10 @@ def check_queries(queries: ArrayLike, dim: int) -> Vectors:
     checked = _float32(queries)
     if checked.ndim != 3 or checked.shape[1] < 1 or checked.shape[2] != dim:
         raise WrongShape(f"queries have shape (B, I, {dim}) with I ≥ 1, not {checked.shape}")
-    if checked.size and not (checked.min() >= -LARGEST and checked.max() <= LARGEST):  # or NaN
-        sound = (np.abs(checked) <= LARGEST).all(axis=(1, 2))
-        raise NotFinite(f"query {np.argmin(sound)} is not finite, or beyond ±1e18")
+    sound = np.abs(checked) <= LARGEST  # not so for NaN
+    if np.count_nonzero(sound) < sound.size:
+        first = np.argmin(sound.all(axis=(1, 2)))
+        raise NotFinite(f"query {first} is not finite, or beyond ±1e18")
     return checked
 
 

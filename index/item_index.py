@@ -138,11 +138,9 @@ class ItemIndex:
                 homes = state.lists.assign(vectors)
             # Acquired before the old ones are released: a profile that stays keeps its number.
             numbers = np.array([state.profiles.acquire(one) for one in profiles], dtype=np.int32)
-            old = state.rows.find(ids)
-            self._release(old)
-            state.lists.remove(old)
+            self._release(state.rows.find(ids))
             rows = state.rows.put(ids, Columns(published, expires, numbers))
-            state.lists.add(rows, vectors, homes)
+            state.lists.put(rows, vectors, homes)
             self._touch(rows)
 
     def remove(self, ids: Collection[str]) -> int:
@@ -218,6 +216,8 @@ class ItemIndex:
             self._queries.note(query)
             wanted = state.filter(filters) if filters else None
             rows = state.rows.find(barred)
+            if wanted is not None and len(rows):
+                rows = wanted.among(rows)  # nothing else can come
             return Search(state, query, k, now, rows, wanted).best()
 
     def maintain(self) -> Stats:

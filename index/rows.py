@@ -4,7 +4,7 @@ A row is an item's number for as long as the item is stored; the next new item t
 one that left. Shapes: R rows of an operation. Nothing here is locked or checked.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 RowNumbers = NDArray[np.int64]
 
+NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
 FEWEST = 64  # rows that room is made for at first
 
 
@@ -97,10 +98,13 @@ class Rows:
         """The ids of all items."""
         return set(self._rows)
 
-    def find(self, ids: Iterable[str]) -> RowNumbers:
+    def find(self, ids: Collection[str]) -> RowNumbers:
         """The rows of those ids that are here, each once."""
+        if not ids:
+            return NO_ROWS
         rows = self._rows
-        return np.array(list({rows[one] for one in ids if one in rows}), dtype=np.int64)
+        found = {rows[one] for one in ids if one in rows}
+        return np.fromiter(found, dtype=np.int64, count=len(found))
 
     def get(self, item_id: str) -> int | None:
         """The row of one item, if it is here."""

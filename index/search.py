@@ -14,18 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.attributes import Attributes, Profiles
-from index.filters import Block, Filter, Filters
-from index.lists import NOTHING, Lists, Mask, Vectors
+from index.block import Block
+from index.filters import Filter, Filters
+from index.lists import NOTHING, Lists, Mask, Nearest, Vectors
 from index.probes import Probes
 from index.rows import RowNumbers, Rows
+from index.scan import Scores, highest, scores_of
 
 SLACK = 32  # asked for beyond k: few are dead or tie with the last one
 BARRED = 128  # … and so many of the excluded, which are often among the nearest
-SURE = 1.2  # times what a filter lets through on average
-DEEPEST = 4096  # beyond which a mask is cheaper than asking for so many
+FEWEST = 4  # lists probed for marked rows
 GATHERED = 2048  # rows whose vectors are looked up one by one for an exact scan
-
-Scores = NDArray[np.float32]
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Answer(NamedTuple):
     whole: bool  # every row that counts was looked at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Search:
     """A query [I, D] for k items that are live, not excluded and match."""
 
@@ -65,116 +64,127 @@ class Search:
 
     def best(self) -> tuple[list[str], list[float]]:
         """Ids and scores of at most k items, highest first, equal scores by id."""
+        if self.filter is not None and self.filter.block is not None:
+            return self._ordered(*self._scan(self.filter.block))
         for answer in self._places():
             scores, rows = self._eligible(answer.scores, answer.rows)
             if answer.whole or (len(rows) >= self.k and scores[self.k - 1] > answer.floor):
                 break
         return self._ordered(scores, rows)
 
+    def _scan(self, block: Block) -> tuple[Scores, RowNumbers]:
+        """The best of all that match, and of those that tie with the last one."""
+        scores, rows = block.scores(self.query), block.rows
+        barred = self._barred(block)
+        if barred is not None:
+            scores, rows = scores[~barred], rows[~barred]
+        places = highest(scores, self.k)
+        return scores[places], rows[places]
+
+    def _barred(self, block: Block) -> NDArray[np.bool_] | None:
+        """[F] whether each item of a block is dead or excluded; None: no item is."""
+        barred = None
+        if self.now is not None and not block.all_live(self.now):
+            barred = ~block.live(self.now)
+        if len(self.excluded):
+            excluded = np.isin(block.rows, self.excluded, kind="table")
+            barred = excluded if barred is None else barred | excluded
+        return barred
+
     def _places(self) -> Iterator[Answer]:
         """Answers, each of which knows more than the one before; the last is whole."""
-        if self.filter is not None and self.filter.block is not None:
-            yield from self._scans(self.filter.block)
+        if self.filter is None:
+            # What is excluded is often nearest, and the k best lie below it.
+            yield self._probe(self._fetch, self._fetch - SLACK)
+            yield self._probe(4 * self._fetch, 4 * self._fetch)
         else:
-            for answer in self._probings():
-                yield answer
-            yield from self._everywhere(self._reach(answer))
-
-    def _scans(self, block: Block) -> Iterator[Answer]:
-        fetch = self._fetch
-        while fetch < len(block.rows):
-            yield _answer(*block.search(self.query, fetch), whole=False)
-            fetch *= 8
-        yield _answer(*block.search(self.query, len(block.rows)), whole=True)
+            share = self.filter.count / len(self.state.rows)  # not 0: there would be a block
+            yield self._masked(self._fetch, (self._fetch - SLACK) / share, self.filter.mask)
+        yield from self._everywhere()
 
     @property
     def _fetch(self) -> int:
         return self.k + SLACK + min(len(self.excluded), BARRED)
 
-    def _probings(self) -> Iterator[Answer]:
-        """The nearest lists, for as many items as the filter lets k of through."""
-        stored, wanted = len(self.state.rows), self.filter
-        if wanted is None:
-            # What is excluded is often nearest, and the k best lie below it.
-            yield self._probe(self._fetch, self._fetch - SLACK)
-            yield self._probe(4 * self._fetch, 4 * self._fetch)
-            return
-        share = stored / wanted.count  # a filter without a block has many
-        fetch = int(SURE * share * self._fetch)
-        if fetch <= DEEPEST:
-            yield self._probe(fetch, self.k * share)
-        else:
-            yield self._probe(self._fetch, self.k * share, wanted.mask)
+    def _probe(self, fetch: int, depth: float) -> Answer:
+        """The nearest lists, as many as reach so deep."""
+        near = self.state.lists.nearest(self.query, self.state.probes.of(depth))
+        return self._ask(fetch, near)
 
-    def _probe(self, fetch: int, depth: float, mask: Mask | None = None) -> Answer:
-        return self._ask(fetch, self.state.probes.of(depth), mask)
+    def _masked(self, fetch: int, depth: float, mask: Mask) -> Answer:
+        """The nearest lists, ever more until few of the best marked rows lie in the last of them.
 
-    def _ask(self, fetch: int, probes: int, mask: Mask | None) -> Answer:
+        Where marks go by direction, the best lie far deeper than their share lets expect. Then many
+        are found last, and as many would be found further on.
+        """
+        lists, missed = self.state.lists, 1 - self.state.probes.target
+        probes = max(self.state.probes.of(depth), FEWEST)
+        while True:
+            near = lists.nearest(self.query, min(probes, lists.count))
+            answer = self._ask(fetch, near, mask)
+            if probes >= lists.count or lists.late(answer.rows[: self.k], near) <= missed:
+                return answer
+            probes *= 4
+
+    def _ask(self, fetch: int, near: Nearest, mask: Mask | None = None) -> Answer:
         lists = self.state.lists
-        scores, rows = lists.search(self.query, min(fetch, len(lists) + 1), probes, mask)
-        whole = probes == lists.count and all(row == NOTHING for row in rows[:, -1].tolist())
+        scores, rows = lists.search_in(near, self.query, min(fetch, len(lists) + 1), mask)
+        everywhere = near[1].shape[1] == lists.count
+        whole = everywhere and all(row == NOTHING for row in rows[:, -1].tolist())
         answer = _answer(scores, rows, whole)
-        if len(self.query) == 1 or probes == lists.count:
+        if len(self.query) == 1 or everywhere:
             return answer
         # An interest that did not probe a row's list may be its best all the same.
-        again = Block(answer.rows, lists.vectors(answer.rows))
-        scores, rows, _, _ = _answer(*again.search(self.query, len(answer.rows)), whole=True)
+        scores, rows = self._scored(answer.rows)
         return Answer(scores, rows, answer.floor, whole)
 
-    def _reach(self, answer: Answer) -> float:
-        """How deep the k best lie, if what counts is as rare further on as in this answer."""
-        counting = len(self._eligible(answer.scores, answer.rows)[1])
-        return self.k * len(answer.rows) / counting if counting else math.inf
+    def _scored(self, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
+        """R rows with their best scores over all interests, highest first."""
+        scores = scores_of(self.query, self.state.lists.vectors(rows))
+        places = highest(scores, len(rows))
+        return scores[places], rows[places]
 
-    def _everywhere(self, reach: float) -> Iterator[Answer]:
+    def _everywhere(self) -> Iterator[Answer]:
         """Among the rows that count, and no others; wider each time."""
-        marked = self._marked()
+        marked = self._counting()
         count = int(np.count_nonzero(marked))
         if count <= GATHERED:
-            found = np.flatnonzero(marked)
-            block = Block(found, self.state.lists.vectors(found))
-            yield _answer(*block.search(self.query, count), whole=True)
+            yield Answer(*self._scored(np.flatnonzero(marked)), -math.inf, whole=True)
             return
         mask, fetch = Mask(marked), self.k + SLACK
-        stored = len(self.state.rows)
-        # Nothing lies deeper than all that does not count, and little nearer than by its share.
-        depth = min(max(reach, self.k * stored / count), self.k + stored - count)
-        probes = self.state.probes.of(depth, self.k)
+        depth = self.k * len(self.state.rows) / count
         while True:
-            yield self._ask(fetch, probes, mask)
-            fetch, probes = 4 * fetch, min(4 * probes, self.state.lists.count)
+            yield self._masked(fetch, depth, mask)
+            fetch, depth = 4 * fetch, 4 * depth
 
-    def _marked(self) -> NDArray[np.bool_]:
+    def _counting(self) -> NDArray[np.bool_]:
         """[rows] whether each counts for this query."""
         rows = self.state.rows
-        marked = rows.stored if self.filter is None else self.filter.marked[: rows.end].copy()
+        marked = rows.stored if self.filter is None else self.filter.mask.marked(rows.end)
         if self.now is not None:
             marked &= rows.columns.live(self.now)
         marked[self.excluded] = False
         return marked
 
     def _eligible(self, scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
-        """Those [F] that are live, match and are not excluded."""
-        columns, checks = self.state.rows.room, []
+        """Those [F] that are live and not excluded."""
         if self.now is not None:
-            checks += [columns.published[rows] <= self.now, columns.expires[rows] > self.now]
-        if self.filter is not None:
-            checks.append(self.filter.marked[rows])
+            columns = self.state.rows.room
+            live = (columns.published[rows] <= self.now) & (columns.expires[rows] > self.now)
+            if np.count_nonzero(live) < len(rows):
+                scores, rows = scores[live], rows[live]
         if len(self.excluded):
-            checks.append(~np.isin(rows, self.excluded))
-        if all(check.all() for check in checks):
-            return scores, rows
-        kept = np.logical_and.reduce(checks)
-        return scores[kept], rows[kept]
+            kept = np.isin(rows, self.excluded, invert=True)
+            scores, rows = scores[kept], rows[kept]
+        return scores, rows
 
     def _ordered(self, scores: Scores, rows: RowNumbers) -> tuple[list[str], list[float]]:
         """The first k of what is sorted by score, equal ones by id."""
         k, ids = self.k, self.state.rows.ids
-        ties = len(rows) > 1 and bool((scores[1 : k + 1] == scores[:k][: len(scores) - 1]).any())
-        if not ties:
+        near = scores[: k + 1]
+        if not np.count_nonzero(near[1:] == near[:-1]):
             return ids[rows[:k]].tolist(), scores[:k].tolist()
-        last = scores[min(k, len(rows)) - 1]
-        tying = int(np.searchsorted(-scores, -last, side="right"))
+        tying = int(np.searchsorted(-scores, -near[:k][-1], side="right"))
         named = ids[rows[:tying]].tolist()
         ranked = sorted(zip((-scores[:tying]).tolist(), named, strict=True))[:k]
         return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
@@ -190,6 +200,8 @@ def _answer(scores: Scores, rows: RowNumbers, whole: bool) -> Answer:
 
 def _merged(scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
     """[F] each row once with its best score over the interests, highest first."""
+    if len(rows) == 1 and rows[0, -1] != NOTHING:
+        return scores[0], rows[0]
     found = rows != NOTHING
     if len(rows) == 1:
         return scores[found], rows[found]

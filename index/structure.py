@@ -21,7 +21,8 @@ from index.queries import KEPT, Queries
 from index.rows import Columns, RowNumbers
 from index.search import State
 
-LISTS = 3.0  # times √n, to the next power of two: fastest at 300,000 items
+LISTS = 2048  # fastest at 100,000 items and at a million alike, but
+FEWEST, MOST = 2.0, 5.0  # times √n: as many lists as that at least and at most
 POINTS = 40  # sampled for each centroid: more of them changed no figure
 ROUNDS = 6  # of k-means
 DEPTH = 100  # items of a search, for figures that need one
@@ -212,9 +213,8 @@ class Kept:
 
 
 def _replace(lists: Lists, rows: RowNumbers, stored: RowNumbers, vectors: Vectors) -> None:
-    lists.remove(rows)
-    if len(stored):
-        lists.add(stored, vectors, lists.assign(vectors))
+    lists.remove(np.setdiff1d(rows, stored))
+    lists.put(stored, vectors, lists.assign(vectors))
 
 
 def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
@@ -235,7 +235,9 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
 
 def cluster(codes: NDArray[np.float16]) -> Vectors:
     """Centroids [C, D] of length 1 from a sample of codes [R, D], by spherical k-means."""
-    count = min(2 ** round(np.log2(LISTS * np.sqrt(len(codes)))), len(codes))
+    root = np.sqrt(len(codes))
+    wanted = np.clip(LISTS, FEWEST * root, MOST * root)
+    count = min(2 ** round(np.log2(wanted)), len(codes))
     sample = _sample(len(codes), POINTS * count)
     means = faiss.Kmeans(
         codes.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED,

@@ -28,8 +28,7 @@ class Store:
 
     def put(self, rows: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
         with self.lock:
-            self.lists.remove(rows)
-            self.lists.add(rows, vectors, self.lists.assign(vectors))
+            self.lists.put(rows, vectors, self.lists.assign(vectors))
             self.journal.note(rows.tolist())
             self.stored |= dict(zip(rows.tolist(), vectors, strict=True))
 

@@ -18,7 +18,7 @@ def lists(count: int = 8) -> Lists:
     """All vectors, in so many lists."""
     faiss.omp_set_num_threads(1)
     made = Lists(clustered(count, seed=3))
-    made.add(ROWS, VECTORS, made.assign(VECTORS))
+    made.put(ROWS, VECTORS, made.assign(VECTORS))
     return made
 
 
@@ -39,7 +39,7 @@ def test_equal_vectors_score_equally_to_the_last_bit_wherever_they_lie(dim: int)
     same = np.arange(3, 400, 7)
     vectors[same] = vectors[0]
     made = Lists(rng.standard_normal((5, dim)).astype(np.float32))
-    made.add(np.arange(400), vectors, rng.integers(0, 5, 400))
+    made.put(np.arange(400), vectors, rng.integers(0, 5, 400))
     scores, rows = made.search(rng.standard_normal((2, dim)).astype(np.float32), 400, 5)
     for one, found in zip(scores, rows, strict=True):
         assert len(set(one[np.isin(found, same)].tolist())) == 1
@@ -67,12 +67,54 @@ def test_rows_that_leave_and_come_back_are_found_as_they_are_now() -> None:
     made.remove(np.concatenate([moved, gone]))
     made.remove(gone)  # no longer here: fine
     vectors = clustered(len(moved), seed=9)
-    made.add(moved, vectors, made.assign(vectors))
+    made.put(moved, vectors, made.assign(vectors))
     assert len(made) == ITEMS - len(gone)
     assert np.array_equal(made.vectors(moved), vectors)
     assert np.array_equal(made.vectors(ROWS[2::5]), VECTORS[2::5])
     _, rows = made.search(QUERIES, ITEMS, 8)
     assert not np.isin(gone, rows).any()
+
+
+def test_rows_are_replaced_where_they_are_and_unknown_ones_leave_without_harm() -> None:
+    """New, known and known no more in one call; the map is shorter than the last row."""
+    made = lists()
+    made.remove(np.array([3, 7, ITEMS, 10**6]))
+    rows = np.array([3, 4, 5, ITEMS + 100])
+    vectors = clustered(4, seed=9)
+    made.put(rows, vectors, made.assign(vectors))
+    assert len(made) == ITEMS
+    assert np.array_equal(made.vectors(rows), vectors)
+    assert int(made.sizes.sum()) == ITEMS
+    assert np.array_equal(made.vectors(ROWS[8:]), VECTORS[8:])
+    nothing = np.empty(0, dtype=np.int64)
+    made.put(nothing, np.empty((0, DIM), dtype=np.float32), nothing)
+    made.remove(nothing)
+    assert len(made) == ITEMS
+
+
+def test_marks_are_set_and_cleared_row_by_row() -> None:
+    marked = ROWS % 3 == 0
+    mask = Mask(marked)
+    rows = np.array([0, 1, 2, 3, 9, 16])
+    mask.mark(rows, np.array([False, True, True, True, False, False]))
+    marked[rows] = [False, True, True, True, False, False]
+    mask.widen(ITEMS + 20)
+    mask.mark(np.array([ITEMS + 19]), np.array([True]))
+    expected = [*np.flatnonzero(marked).tolist(), ITEMS + 19]
+    assert np.flatnonzero(mask.marked(ITEMS + 20)).tolist() == expected
+    assert np.flatnonzero(mask.of(np.arange(ITEMS + 20))).tolist() == expected
+
+
+def test_late_is_what_only_the_last_quarter_of_the_probed_lists_holds() -> None:
+    made = lists()
+    homes = made.assign(VECTORS)
+    nearest = made.nearest(QUERIES[:1], 8)
+    last = nearest[1][0, 7:]
+    assert made.late(ROWS, nearest) == pytest.approx(np.isin(homes, last).mean())
+    assert made.late(ROWS[homes == last[0]], nearest) == 1.0
+    both = made.nearest(QUERIES[:2], 8)
+    early = set(both[1][:, :7].ravel().tolist())
+    assert made.late(ROWS, both) == pytest.approx(1 - np.isin(homes, list(early)).mean())
 
 
 def test_lists_filled_at_once_are_those_that_were_added_to() -> None:
@@ -141,5 +183,5 @@ def test_halves_come_back_as_they_went_in() -> None:
     exponents = rng.integers(-24, 16, (ITEMS, DIM)).astype(np.float32)
     vectors = halves(np.clip(rng.standard_normal((ITEMS, DIM)) * 2**exponents, -65504, 65504))
     made = Lists.exact(DIM)
-    made.add(ROWS, vectors, made.assign(vectors))
+    made.put(ROWS, vectors, made.assign(vectors))
     assert np.array_equal(made.vectors(ROWS), vectors)

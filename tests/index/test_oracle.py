@@ -210,7 +210,6 @@ class InvertedProgram(Program):
         self.patch.setattr(structure, "WASTEFUL", 1.0)
         self.patch.setattr(filters, "FEW", 40)
         self.patch.setattr(search, "GATHERED", 30)
-        self.patch.setattr(search, "DEEPEST", 200)
 
     def teardown(self) -> None:
         self.patch.undo()

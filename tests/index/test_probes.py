@@ -18,7 +18,7 @@ QUERIES = clustered(20, seed=2)
 
 def lists() -> Lists:
     made = Lists(clustered(LISTS, seed=3))
-    made.add(np.arange(ITEMS), VECTORS, made.assign(VECTORS))
+    made.put(np.arange(ITEMS), VECTORS, made.assign(VECTORS))
     return made
 
 
