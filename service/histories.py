@@ -65,7 +65,7 @@ class Histories:
     async def read_all(self, reads: Sequence[Read]) -> list[Past | RedisError]:
         """The same for each of some users; the error where one has none.
 
-        One round trip for these and for all others that are asked for in this turn of the loop.
+        One round trip for these and for all others that are asked for at the same time.
         """
         names = [name for read in reads for name in keys(read.user_id)[: 1 + read.seen]]
         lists = iter(await self._lists(names))

@@ -94,7 +94,7 @@ class Model:
 
     @cached_property
     def users(self) -> Together[Known, Vectors]:
-        """Histories → their users' vectors [I, D], by one run of the tower for all of a turn."""
+        """Histories → users' vectors [I, D]; one run of the tower for all of the same time."""
         return Together(self._users, apart=BundleRefused)
 
     async def _users(self, known: Sequence[Known]) -> list[Vectors]:

@@ -1,14 +1,17 @@
-"""What is asked for in one turn of the event loop, answered together.
+"""What is asked for at the same time, answered together.
 
-No timer and no waiting for company: who asks alone is answered alone, at once. The busier the loop,
-the more calls meet in a turn, and the less each of them costs.
+No timer and no waiting for company: who asks alone is answered alone, at once. All calls of one
+turn of the event loop make a round; what comes while a round is on its way makes the next one. The
+busier the loop, the more calls meet, and the less each of them costs.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Generic, TypeVar
+
+MOST = 128  # questions of a round, unless one caller has more: a round is short
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -23,7 +26,7 @@ class Call(Generic[Asked, Answered]):
 
 
 class Together(Generic[Asked, Answered]):
-    """A function of a sequence, called once for all callers of a turn."""
+    """A function of a sequence, called once for all callers of a round."""
 
     def __init__(
         self,
@@ -38,23 +41,29 @@ class Together(Generic[Asked, Answered]):
         self._answer = answer
         self._apart = apart
         self._calls: list[Call[Asked, Answered]] = []
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: asyncio.Task[None] | None = None
 
     async def __call__(self, asked: Sequence[Asked]) -> list[Answered]:
         """An answer for each, in order; raises what `answer` raises."""
         loop = asyncio.get_running_loop()
-        if not self._calls:
-            task = loop.create_task(self._serve())  # begins in the next turn
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+        if self._serving is None or self._serving.done():
+            self._serving = loop.create_task(self._serve())  # begins in the next turn
         call: Call[Asked, Answered] = Call(asked, loop.create_future())
         self._calls.append(call)
         return await call.answers
 
     async def _serve(self) -> None:
-        calls, self._calls = self._calls, []
-        if waiting := [call for call in calls if not call.answers.done()]:
-            await self._settle(waiting)
+        while calls := self._round():
+            await self._settle(calls)
+            await asyncio.sleep(0)  # everyone else has a turn between two rounds
+
+    def _round(self) -> list[Call[Asked, Answered]]:
+        """The next of those who still wait."""
+        waiting = [call for call in self._calls if not call.answers.done()]
+        sizes = accumulate(len(call.asked) for call in waiting)
+        end = max(1, sum(size <= MOST for size in sizes))
+        self._calls = waiting[end:]
+        return waiting[:end]
 
     async def _settle(self, calls: Sequence[Call[Asked, Answered]]) -> None:
         try:

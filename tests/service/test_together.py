@@ -1,11 +1,11 @@
-"""Calls of one turn of the event loop meet; what becomes of one is nobody else's business."""
+"""Calls of the same time meet; what becomes of one is nobody else's business."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from service.together import Together
+from service.together import MOST, Together
 
 pytestmark = pytest.mark.anyio
 
@@ -33,17 +33,29 @@ async def test_calls_of_one_turn_are_one_call() -> None:
     assert halves.batches == [[2, 4, 6, 8]]
 
 
-async def test_who_comes_later_is_not_waited_for() -> None:
-    """A call that is alone in its turn is answered alone, and so is the one after it."""
+async def test_who_comes_later_makes_the_next_round() -> None:
+    """All who come while one is on its way; who comes after it goes alone."""
     halves = Halves()
     together = Together(halves)
     first = asyncio.create_task(together([2]))
-    for _ in range(3):
+    for _ in range(2):
         await asyncio.sleep(0)
     assert halves.batches == [[2]]
-    assert await together([4]) == [2]
+    meanwhile = [together([4]), together([6])]
+    assert await asyncio.gather(*meanwhile) == [[2], [3]]
     assert await first == [1]
-    assert halves.batches == [[2], [4]]
+    assert await together([8]) == [4]
+    assert halves.batches == [[2], [4, 6], [8]]
+
+
+async def test_a_round_is_bounded_but_nobody_is_torn_apart() -> None:
+    """Many callers make several rounds; one who asks more than a round holds is one by itself."""
+    halves = Halves()
+    together = Together(halves)
+    sizes = (MOST - 1, 1, 2, 2 * MOST, MOST)
+    found = await asyncio.gather(*(together([2] * size) for size in sizes))
+    assert [len(mine) for mine in found] == list(sizes)
+    assert [len(batch) for batch in halves.batches] == [MOST, 2, 2 * MOST, MOST]
 
 
 async def test_a_cancelled_caller_disturbs_nobody() -> None:
