@@ -19,14 +19,18 @@ from bundle import open_bundle
 from service import store, sweeper, upkeep
 from service.admission import Admission, budgets
 from service.answers import Problem
+from service.breaker import Breaker
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
 from service.facts import Facts
 from service.generation import Generation
 from service.generations import Generations
-from service.histories import Histories
+from service.guard import Guard
+from service.histories import Histories, read_lists
+from service.memory import Memory
 from service.model import Model
 from service.parts import Parts
 from service.problem import HANDLERS, HEADER
@@ -108,9 +112,14 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     faiss.omp_set_num_threads(1)  # one core a worker; workers are what there are more of
     model, clock = load_model(settings), Clock()
     redis = await stack.enter_async_context(store.connect(settings))
+    reads = await stack.enter_async_context(store.connect_reads(settings))
     tail_redis = await stack.enter_async_context(store.connect_tail(settings))
     catalogue = Catalogue(redis, settings.log_retention_s)
-    histories = Histories(redis, settings.history_length, settings.seen_length)
+    lengths = settings.history_length, settings.seen_length
+    histories = Histories(redis, *lengths)
+    memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
+    guard = Guard(partial(read_lists, reads), Breaker(), memory)
+    erasures = Erasures(redis, memory, settings.memory_s)
     generations = Generations(Generation.of(model, clock.now))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue)
@@ -118,7 +127,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     for replica in (facts, generations.active.replica):
         tail.add(replica)
     stream = EventStream(redis, settings.events_length)
-    recorder = Recorder(catalogue, histories, stream, clock, generations)
+    recorder = Recorder(catalogue, histories, erasures, stream, clock, generations)
     after_s = settings.after_timeout_ms / 1000
     sweeping = sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms)
     return Parts(
@@ -130,10 +139,13 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         facts=facts,
         tail=tail,
         recorder=recorder,
-        recommender=Recommender(generations, histories, catalogue, clock, after_s),
+        recommender=Recommender(
+            generations, Histories(reads, *lengths, guard), catalogue, clock, after_s
+        ),
         background=(
             _start(stack, tail.run(clock, settings.tail_block_ms)),
             _start(stack, sweeping),
+            _start(stack, erasures.run(tail_redis, settings.tail_block_ms)),
             _start(stack, upkeep.run(generations, settings.upkeep_interval_ms)),
         ),
     )

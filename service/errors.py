@@ -18,11 +18,13 @@ CoupleError (bundle.errors)
     └── BodyRefused        a body that cannot be taken: 400, 408, 413, 415 or 422
 
 (redis.exceptions.RedisError passes through: the path of a request maps it to 503, the background
-tasks wait for Redis to come back.)
+tasks wait for Redis to come back. StoreAway is one: Redis did not answer of late and is not asked.)
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from redis.exceptions import RedisError
 
 from bundle.errors import CoupleError
 
@@ -61,6 +63,10 @@ class AddressTaken(StartRefused):
 
 class WorkersFailed(StartRefused):
     """No worker came up; what it said stands above."""
+
+
+class StoreAway(RedisError):
+    """Redis did not answer of late; it is asked again in a moment."""
 
 
 class SequenceMalformed(ServiceError):

@@ -8,6 +8,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from service import store
 from service.event import POSITIVE, Event, Watched
+from service.memory import Lists, ReadLists, Remembered
 from service.together import Together
 
 REMEMBERED_MS = 24 * 3600 * 1000  # how long an event id counts once
@@ -35,6 +37,7 @@ class Past:
 
     history: list[Watched]
     seen: list[str]
+    remembered: bool = False  # Redis does not answer, and this is what it said last
 
 
 def keys(user_id: str) -> tuple[str, str, str]:
@@ -46,14 +49,25 @@ def taken_key(user_id: str) -> str:
     return f"couple:taken:{{{user_id}}}"
 
 
+async def read_lists(redis: Redis, names: Sequence[str]) -> Lists:
+    """Lists by the names of their keys, all in one round trip; the error where there is one."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.execute_command("LRANGE", name, 0, -1)
+        return await pipe.execute(raise_on_error=False)
+
+
 class Histories:
     """Reads and writes of what users did; every call may raise redis.exceptions.RedisError."""
 
-    def __init__(self, redis: Redis, history_length: int, seen_length: int) -> None:
+    def __init__(
+        self, redis: Redis, history_length: int, seen_length: int, lists: ReadLists | None = None
+    ) -> None:
+        """`lists` reads for `read` and `read_all`; by default it asks this Redis."""
         self._redis = redis
         self._limits = (history_length, seen_length, REMEMBERED_MS)
         self._script = store.script(redis, "events.lua")
-        self._lists = Together(self._read)
+        self._lists = Together(lists or partial(read_lists, redis))
 
     async def read(self, user_id: str) -> Past:
         """Everything a recommendation asks about a user, in one round trip."""
@@ -70,12 +84,6 @@ class Histories:
         names = [name for read in reads for name in keys(read.user_id)[: 1 + read.seen]]
         lists = iter(await self._lists(names))
         return [_past(next(lists), next(lists) if read.seen else []) for read in reads]
-
-    async def _read(self, names: Sequence[str]) -> list[list[str] | RedisError]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.execute_command("LRANGE", name, 0, -1)
-            return await pipe.execute(raise_on_error=False)
 
     async def record(self, events: Sequence[Event]) -> list[str]:
         """Push each event once; new, pending (its stream entry may be missing) or duplicate."""
@@ -110,9 +118,12 @@ def _past(entries: list[str] | RedisError, seen: list[str] | RedisError) -> Past
     """What Redis answered for one user; its error does not touch the others'."""
     if isinstance(entries, RedisError):
         return entries
+    remembered = isinstance(entries, Remembered)
     if isinstance(seen, RedisError):
-        return seen
-    return Past([item for entry in entries if (item := _watched(entry))], seen)
+        if not remembered:
+            return seen
+        seen = []  # it was not kept; better than no history
+    return Past([item for entry in entries if (item := _watched(entry))], seen, remembered)
 
 
 def _watched(entry: str) -> Watched | None:

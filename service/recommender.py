@@ -179,7 +179,7 @@ def _answer(
     reasons = {
         "no_history": not asked.history and past is not None,
         "unknown_tags": bool(asked.history) and not asked.known,
-        "redis_unavailable": past is None,
+        "redis_unavailable": past is None or past.remembered,
         "stale_index": _behind(generation, after),
         "short": len(found) < ask.k,
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.erasures import Erasures
 from service.event import Event
 from service.event_stream import EventStream
 from service.generations import Generations
@@ -33,6 +34,7 @@ class Recorder:
 
     catalogue: Catalogue
     histories: Histories
+    erasures: Erasures
     stream: EventStream
     clock: Clock
     generations: Generations
@@ -56,8 +58,9 @@ class Recorder:
         return Recorded(len(fresh), len(whole) - len(fresh), rejected)
 
     async def erase(self, user_id: str) -> bool:
-        """Forget a user, and tell the event stream's readers to."""
+        """Forget a user, and tell all workers and the event stream's readers to."""
         existed = await self.histories.erase(user_id)
+        await self.erasures.tell(user_id, self.clock.now())
         await self.stream.erase(user_id, self.clock.now())
         return existed
 

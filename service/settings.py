@@ -86,6 +86,17 @@ class Settings(BaseSettings):
     redis_timeout_ms: int = Field(
         200, ge=1, description="time Redis has to answer one call of a request"
     )
+    redis_read_timeout_ms: int = Field(
+        80, ge=1, description="time it has to answer with histories, before memory does"
+    )
+    memory_users: int = Field(
+        20_000, ge=1, description="users whose history a worker remembers for when Redis is away"
+    )
+    memory_bytes: int = Field(64 * 2**20, ge=1024, description="bytes of memory for these")
+    memory_s: float = Field(3600, gt=0, description="how long a history is remembered, seconds")
+    index_lag_ms: int = Field(
+        10_000, ge=1, description="how long the log may be out of sight, then `stale_index`"
+    )
     apply_timeout_ms: int = Field(
         1000, ge=0, description="how long POST /items waits until this replica has its items"
     )

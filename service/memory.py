@@ -1,0 +1,75 @@
+"""What Redis last said of users, for when it says nothing: bounded by number, bytes and age.
+
+It is one worker's, and not asked while Redis answers. A list is kept as one string: that is fewer
+objects, and its size is known.
+"""
+
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from redis.exceptions import RedisError
+
+Lists = list[list[str] | RedisError]
+ReadLists = Callable[[Sequence[str]], Awaitable[Lists]]
+
+BETWEEN = "\n"  # JSON and ids have none
+OVERHEAD = 300  # bytes of an entry beside its two strings
+
+
+class Remembered(list[str]):
+    """A list as Redis last told it."""
+
+
+class Memory:
+    """Lists by the names of their keys; those unused for longest go first."""
+
+    def __init__(
+        self, most: int, most_bytes: int, age_s: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._age_s = age_s
+        self._now = now
+        self._lists: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self.bytes = 0
+        self.erasures = 0  # so far: what was read before one may be of somebody erased
+
+    def __len__(self) -> int:
+        return len(self._lists)
+
+    def keep(self, names: Sequence[str], lists: Lists) -> None:
+        """Remember what Redis said, errors excepted."""
+        now = self._now()
+        for name, entries in zip(names, lists, strict=True):
+            self._drop(name)
+            if not isinstance(entries, RedisError):
+                text = BETWEEN.join(entries)
+                self._lists[name] = (now, text)
+                self.bytes += _size(name, text)
+        while len(self._lists) > self._most or self.bytes > self._most_bytes:
+            self._drop(next(iter(self._lists)))
+
+    def recall(self, name: str) -> Remembered | None:
+        """What Redis last said; None when that is too long ago, or was not kept."""
+        found = self._lists.get(name)
+        if found is None or self._now() - found[0] > self._age_s:
+            self._drop(name)
+            return None
+        self._lists.move_to_end(name)
+        return Remembered(found[1].split(BETWEEN) if found[1] else [])
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Somebody is erased."""
+        self.erasures += 1
+        for name in names:
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        if found := self._lists.pop(name, None):
+            self.bytes -= _size(name, found[1])
+
+
+def _size(name: str, text: str) -> int:
+    return sys.getsizeof(name) + sys.getsizeof(text) + OVERHEAD

@@ -1,0 +1,115 @@
+"""What is remembered of users, how much, how long, and who is not."""
+
+import random
+import sys
+from collections.abc import Sequence
+
+import pytest
+from redis.exceptions import ConnectionError as RedisGone
+from redis.exceptions import ResponseError
+
+from service.breaker import Breaker
+from service.errors import StoreAway
+from service.guard import Guard
+from service.memory import Lists, Memory, Remembered
+
+pytestmark = pytest.mark.anyio
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def memory(most: int = 10, most_bytes: int = 10**6) -> tuple[Memory, Clock]:
+    clock = Clock()
+    return Memory(most, most_bytes, 60.0, clock), clock
+
+
+@pytest.mark.parametrize("entries", [[], ["a"], ["ü", "", "b"], ['{"tags":["\\n"]}'] * 50])
+def test_a_list_comes_back_as_it_was(entries: list[str]) -> None:
+    kept, _ = memory()
+    kept.keep(["x"], [entries])
+    assert kept.recall("x") == entries
+    assert isinstance(kept.recall("x"), Remembered)
+    assert kept.recall("y") is None
+
+
+def test_the_longest_unused_go_first() -> None:
+    kept, _ = memory(most=3)
+    for name in "abc":
+        kept.keep([name], [[name]])
+    kept.recall("a")
+    kept.keep(["d"], [["d"]])
+    assert [name for name in "abcd" if kept.recall(name)] == ["a", "c", "d"]
+
+
+def test_it_stays_within_its_bytes_whatever_comes() -> None:
+    """Seeded lists of every size; the count agrees with what is there."""
+    rng = random.Random(0)
+    kept, _ = memory(most=10**6, most_bytes=50_000)
+    for _ in range(2000):
+        name, text = f"u{rng.randrange(200)}", rng.choice("aé漢") * rng.randrange(3000)
+        kept.keep([name], [[text]])
+        assert kept.bytes <= 50_000
+    found = {name: one for n in range(200) if (one := kept.recall(name := f"u{n}"))}
+    assert len(kept) == len(found) > 5
+    held = sum(sys.getsizeof(name) + sys.getsizeof(one[0]) for name, one in found.items())
+    assert held <= kept.bytes
+
+
+def test_what_is_too_old_is_forgotten() -> None:
+    kept, clock = memory()
+    kept.keep(["x"], [["a"]])
+    clock.now = 60.0
+    assert kept.recall("x") == ["a"]
+    clock.now = 60.1
+    assert kept.recall("x") is None
+    assert (len(kept), kept.bytes) == (0, 0)
+
+
+def test_an_error_leaves_nothing_behind() -> None:
+    """A key of another type is not what it was before."""
+    kept, _ = memory()
+    kept.keep(["x"], [["a"]])
+    kept.keep(["x"], [ResponseError("WRONGTYPE")])
+    assert kept.recall("x") is None
+
+
+class Redis:
+    """Lists that answer or not."""
+
+    def __init__(self, lists: Lists) -> None:
+        self.lists: Lists | None = lists
+
+    async def read(self, names: Sequence[str]) -> Lists:
+        if self.lists is None:
+            raise RedisGone("gone")
+        return self.lists
+
+
+async def test_a_guarded_read_always_comes_back() -> None:
+    """Fresh while Redis answers; remembered, or an error, where it does not."""
+    redis, (kept, _) = Redis([["a"], ["b"]]), memory()
+    guard = Guard(redis.read, Breaker(), kept)
+    assert await guard(["x", "y"]) == [["a"], ["b"]]
+    redis.lists = None
+    for _ in range(10):
+        x, z = await guard(["x", "z"])
+        assert isinstance(x, Remembered)
+        assert x == ["a"]
+        assert isinstance(z, StoreAway)
+
+
+async def test_an_erasure_during_a_read_wins() -> None:
+    """What was read before it is not remembered after it."""
+    kept, _ = memory()
+
+    async def read(_: Sequence[str]) -> Lists:
+        kept.forget(["x"])
+        return [["a"]]
+
+    assert await Guard(read, Breaker(), kept)(["x"]) == [["a"]]
+    assert kept.recall("x") is None
