@@ -8,6 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from math import inf
 
 from redis.exceptions import RedisError
 
@@ -16,6 +17,7 @@ ReadLists = Callable[[Sequence[str]], Awaitable[Lists]]
 
 BETWEEN = "\n"  # JSON and ids have none
 OVERHEAD = 300  # bytes of an entry beside its two strings
+NOTHING = (-inf, 0, "")  # when it was kept, its bytes, its text
 
 
 class Remembered(list[str]):
@@ -32,7 +34,7 @@ class Memory:
         self._most_bytes = most_bytes
         self._age_s = age_s
         self._now = now
-        self._lists: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._lists: OrderedDict[str, tuple[float, int, str]] = OrderedDict()
         self.bytes = 0
         self.erasures = 0  # so far: what was read before one may be of somebody erased
 
@@ -46,19 +48,20 @@ class Memory:
             self._drop(name)
             if not isinstance(entries, RedisError):
                 text = BETWEEN.join(entries)
-                self._lists[name] = (now, text)
-                self.bytes += _size(name, text)
+                size = sys.getsizeof(name) + sys.getsizeof(text) + OVERHEAD
+                self._lists[name] = (now, size, text)
+                self.bytes += size
         while len(self._lists) > self._most or self.bytes > self._most_bytes:
             self._drop(next(iter(self._lists)))
 
     def recall(self, name: str) -> Remembered | None:
         """What Redis last said; None when that is too long ago, or was not kept."""
-        found = self._lists.get(name)
-        if found is None or self._now() - found[0] > self._age_s:
+        kept, _, text = self._lists.get(name, NOTHING)
+        if self._now() - kept > self._age_s:
             self._drop(name)
             return None
         self._lists.move_to_end(name)
-        return Remembered(found[1].split(BETWEEN) if found[1] else [])
+        return Remembered(text.split(BETWEEN) if text else [])
 
     def forget(self, names: Iterable[str]) -> None:
         """Somebody is erased."""
@@ -67,9 +70,4 @@ class Memory:
             self._drop(name)
 
     def _drop(self, name: str) -> None:
-        if found := self._lists.pop(name, None):
-            self.bytes -= _size(name, found[1])
-
-
-def _size(name: str, text: str) -> int:
-    return sys.getsizeof(name) + sys.getsizeof(text) + OVERHEAD
+        self.bytes -= self._lists.pop(name, NOTHING)[1]
