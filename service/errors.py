@@ -13,6 +13,8 @@ CoupleError (bundle.errors)
     ├── SequenceMalformed  not a sequence: 422
     ├── SequenceForeign    a sequence of another store: 409
     ├── NotFound           no such item: 404
+    ├── ExperimentRefused   a definition or a forced arm that makes no sense: 422
+    ├── ExperimentConflict  one that what is running does not allow: 409
     ├── Unauthenticated    no key, or an unknown one: 401
     ├── Forbidden          a key without the scope: 403
     └── BodyRefused        a body that cannot be taken: 400, 408, 413, 415 or 422
@@ -79,6 +81,14 @@ class SequenceForeign(ServiceError):
 
 class NotFound(ServiceError):
     """The catalogue holds no such item."""
+
+
+class ExperimentRefused(ServiceError):
+    """A definition, or an arm to force, that makes no sense here."""
+
+
+class ExperimentConflict(ServiceError):
+    """A definition that the experiments which run, or ran, do not allow."""
 
 
 class Unauthenticated(ServiceError):

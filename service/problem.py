@@ -24,6 +24,8 @@ STATUSES: dict[type[ServiceError], tuple[int, Mapping[str, str]]] = {
     errors.SequenceMalformed: (422, {}),
     errors.SequenceForeign: (409, {}),
     errors.NotFound: (404, {}),
+    errors.ExperimentRefused: (422, {}),
+    errors.ExperimentConflict: (409, {}),
     errors.Unauthenticated: (401, CHALLENGE),
     errors.Forbidden: (403, CHALLENGE),
 }
