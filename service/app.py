@@ -122,7 +122,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     erasures = Erasures(redis, memory, settings.memory_s)
     generations = Generations(Generation.of(model, clock.now))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
-    tail = Tail(tail_redis, tail_catalogue)
+    tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
     facts = Replica(partial(Facts, clock.now))
     for replica in (facts, generations.active.replica):
         tail.add(replica)

@@ -196,10 +196,9 @@ def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, 
 
 
 def _behind(generation: Generation, after: LogSequence | None) -> bool:
-    """Whether the index that was searched lacks something the caller has seen."""
-    if after is None:
-        return generation.sequence is None
-    return not generation.replica.has(after)
+    """Whether the index that was searched lacks what the caller has seen, or may lack a lot."""
+    replica = generation.replica
+    return replica.lost if after is None else replica.lost or not replica.has(after)
 
 
 def _named(reasons: Mapping[str, bool]) -> list[str]:

@@ -5,7 +5,9 @@ list. Searches and changes take turns by living on one event loop.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from service.catalogue import Entry, Stored
@@ -36,15 +38,18 @@ class Replica(Generic[S]):
         self.shelf = make()
         self._moved = asyncio.Event()
         self.sequence: LogSequence | None = None
+        self.patience_s = inf
+        self._seen = -inf
 
     @property
     def position(self) -> Position:
         return self.sequence.position if self.sequence else START
 
     def take(self, shelf: S, sequence: LogSequence) -> None:
-        """Answer from another shelf from now on."""
+        """Answer from another shelf, which has everything that is logged, from now on."""
         self.shelf = shelf
         self._move(sequence)
+        self.see_head()
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Follow the log; raise LogGap, having changed nothing, when entries are missing."""
@@ -52,6 +57,15 @@ class Replica(Generic[S]):
             raise LogGap("the log does not continue where this replica stands")
         self.shelf.put(latest(entries))
         self._move(LogSequence(self.sequence.store, entries[-1].position))
+
+    def see_head(self) -> None:
+        """It has everything that is logged at this moment."""
+        self._seen = time.monotonic()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the head of the log has been out of its sight for too long, or always."""
+        return self.sequence is None or time.monotonic() - self._seen > self.patience_s
 
     async def reach(self, wanted: LogSequence, timeout_s: float) -> bool:
         """Wait until the log has been followed to a place; False when that takes too long."""

@@ -9,6 +9,7 @@ brought to its head beside the others (`service.replay`), and then follows with 
 import asyncio
 import logging
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from redis.asyncio import Redis
@@ -31,8 +32,10 @@ log = logging.getLogger(__name__)
 class Tail:
     """One process's reader of the log, on connections of its own: every entry is decoded once."""
 
-    def __init__(self, redis: Redis, catalogue: Catalogue) -> None:
+    def __init__(self, redis: Redis, catalogue: Catalogue, patience_s: float = inf) -> None:
+        """A replica that has not seen the head for longer than `patience_s` is lost."""
         self._redis = redis
+        self._patience_s = patience_s
         self._catalogue = catalogue
         self._followers: list[Follower] = []
         self._joining: dict[Follower, asyncio.Task[None]] = {}
@@ -41,6 +44,7 @@ class Tail:
 
     def add(self, follower: Follower) -> None:
         """Keep a replica at the head from now on, wherever it stands."""
+        follower.patience_s = self._patience_s
         self._followers.append(follower)
         self._join(follower)
 
@@ -126,6 +130,8 @@ class Tail:
             await self._compare()
         for follower in self._following():
             self._apply(follower, entries)
+            if len(entries) < BATCH and follower not in self._joining:
+                follower.see_head()
             await asyncio.sleep(0)  # requests have their turn between two followers
 
     def _apply(self, follower: Follower, entries: Sequence[Entry]) -> None:

@@ -55,7 +55,8 @@ def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any) -> Configur
         quick = {
             "tail_block_ms": 40,
             "sweep_interval_ms": 60_000,
-            "redis_read_timeout_ms": 2000,  # so that a busy machine is not an outage
+            "redis_timeout_ms": 5000,  # a busy machine is no outage
+            "redis_read_timeout_ms": 5000,
         }
         url = f"redis://127.0.0.1:{valkey.port}/0"
         return Settings(**{"bundle": bundle_folder, "redis_url": url, **quick, **given})
