@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
 from service import store, sweeper, upkeep
+from service.access import AccessLog
 from service.admission import Admission, budgets
 from service.answers import Problem
 from service.breaker import Breaker
@@ -80,6 +81,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.leaving = False  # until the server is told to stop
     app.add_middleware(Admission, budgets=budgets(settings))
+    if settings.access_log:
+        app.add_middleware(AccessLog, share=settings.access_log)
     app.add_middleware(
         CorrelationIdMiddleware,
         header_name=HEADER,

@@ -6,6 +6,7 @@ import hmac
 from fastapi.security import HTTPBearer
 from starlette.requests import Request
 
+from service.access import CALLER
 from service.errors import Forbidden, Unauthenticated
 from service.parts import parts_of
 from service.settings import Key, Scope
@@ -26,6 +27,7 @@ class Allowed(HTTPBearer):
         key = _find(keys, request.headers.get("authorization", ""))
         if key is None:
             raise Unauthenticated("send Authorization: Bearer KEY with a key that is configured")
+        request.scope[CALLER] = key.name
         if self._scope not in key.scopes:
             raise Forbidden(f"this needs a key with the scope {self._scope}")
 

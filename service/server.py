@@ -157,6 +157,8 @@ def configuration(settings: Settings, workers: int) -> Configuration:
     logging_config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO"}
     # A request id that is not taken is no event: anyone could fill the log with them.
     logging_config["loggers"]["asgi_correlation_id"] = {"level": "ERROR"}
+    if settings.log_format == "json":
+        logging_config["formatters"]["default"] = {"()": "service.log_lines.JsonLines"}
     limits = Limits(
         settings.head_timeout_ms / 1000, settings.body_timeout_ms / 1000, settings.connection_limit
     )

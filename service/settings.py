@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     upkeep_interval_ms: int = Field(
         60_000, ge=1, description="pause between two rounds of measuring the index's recall"
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`text` for people, `json` for one object a line"
+    )
+    access_log: float = Field(
+        0, ge=0, le=1, description="share of the requests that are logged; 5xx always, unless 0"
+    )
     leave_notice_ms: int = Field(
         0, ge=0, description="how long /readyz says 503 before the service stops listening"
     )
