@@ -18,7 +18,9 @@ from service.problem import RETRY_AFTER, problem
 from service.settings import Settings
 
 FEW = 8  # in flight are always taken: a slow answer or two are no queue
-SHARE = 1 / 64  # of the newest in the mean cost; answers come in bursts of about that many
+WINDOW_S = (
+    1.0  # of work, about, that the mean cost is taken over: by time, as answers come in bursts
+)
 TOLD_S = 10.0  # between two lines of the log about it
 BUSY = "more is asked than can be answered in time: retry after Retry-After seconds"
 
@@ -39,19 +41,23 @@ class Budget:
         self._most = most
         self._wait_s = wait_s
         self._now = now
-        self._cost_s = 0.0  # of one request, where others follow it without a pause
+        self._busy_s = self._answers = 0.0  # time with something in flight, answers in it; of late
         self._last = self._told = -inf
         self.in_flight = 0
         self.refused = 0
 
     def admits(self) -> bool:
         """Whether one more may enter."""
-        flying = self.in_flight
-        if flying < self._most and (flying < FEW or flying * self._cost_s <= self._wait_s):
+        if self.in_flight < self._most and (self.in_flight < FEW or self.ahead_s <= self._wait_s):
             return True
         self.refused += 1
         self._tell()
         return False
+
+    @property
+    def ahead_s(self) -> float:
+        """How long what is in flight will take, at the pace of late."""
+        return self.in_flight * self._busy_s / max(self._answers, 1.0)
 
     def enter(self) -> float:
         """Count it in; `leave` takes what this returns."""
@@ -62,7 +68,10 @@ class Budget:
         """Count it out, and learn what one costs."""
         now = self._now()
         self.in_flight -= 1
-        self._cost_s += SHARE * (now - max(entered, self._last) - self._cost_s)
+        busy = now - max(entered, self._last)
+        fade = WINDOW_S / (WINDOW_S + busy)
+        self._busy_s = fade * self._busy_s + busy
+        self._answers = fade * self._answers + 1
         self._last = now
 
     def _tell(self) -> None:

@@ -131,6 +131,17 @@ async def test_a_queue_is_as_long_as_its_answers_take(
     assert budget.admits()
 
 
+@pytest.mark.parametrize("flying", [20, 100, 500])
+async def test_a_queue_is_as_long_in_bursts(budget: Budget, clock: Hours, flying: int) -> None:
+    """A loop begins all that has come, then ends all: the work lies before the first answer."""
+    for _ in range(10):
+        entered = [budget.enter() for _ in range(flying)]
+        clock.now += 0.002 * flying
+        for one in entered:
+            budget.leave(one)
+    assert 115 <= len(list(admitted(budget))) <= 140
+
+
 async def test_answers_that_come_late_together_are_no_queue(budget: Budget, clock: Hours) -> None:
     """All waited for the same (Redis, a sequence), not for each other."""
     for _ in range(20):
