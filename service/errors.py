@@ -4,6 +4,8 @@ CoupleError (bundle.errors)
 └── ServiceError
     ├── StoreInUse     another process owns this embedded store
     ├── StoreFailed    the embedded store did not start or stop
+    ├── StateUnusable  the folder of COUPLE_STATE cannot be used
+    ├── ChildRefused, ChildLost, ChildDied   what ran in a process of its own (service.child)
     ├── StartRefused           the service cannot start like this
     │   ├── SettingsRefused    a setting makes no sense
     │   ├── KeysMissing        an open address without keys
@@ -12,7 +14,10 @@ CoupleError (bundle.errors)
     │   └── WorkersFailed      no worker came up
     ├── SequenceMalformed  not a sequence: 422
     ├── SequenceForeign    a sequence of another store: 409
-    ├── NotFound           no such item: 404
+    ├── NotFound           no such item, or no such model: 404
+    ├── ModelRefused       a bundle that cannot be served: 422
+    ├── ModelConflict      the state of the models does not allow it: 409
+    ├── ModelLate          written down, but not in force yet: 503
     ├── ExperimentRefused   a definition or a forced arm that makes no sense: 422
     ├── ExperimentConflict  one that what is running does not allow: 409
     ├── Unauthenticated    no key, or an unknown one: 401
@@ -41,6 +46,10 @@ class StoreInUse(ServiceError):
 
 class StoreFailed(ServiceError):
     """The embedded store did not start or stop; the message names its log file."""
+
+
+class StateUnusable(ServiceError):
+    """The folder of COUPLE_STATE cannot be written or looked into."""
 
 
 class StartRefused(ServiceError):
@@ -80,7 +89,19 @@ class SequenceForeign(ServiceError):
 
 
 class NotFound(ServiceError):
-    """The catalogue holds no such item."""
+    """The catalogue holds no such item, or the service no such model."""
+
+
+class ModelRefused(ServiceError):
+    """A bundle that cannot be served; the message says why."""
+
+
+class ModelConflict(ServiceError):
+    """The state of the models does not allow it."""
+
+
+class ModelLate(ServiceError):
+    """What was asked is written down and will happen; this process has not followed yet."""
 
 
 class ExperimentRefused(ServiceError):
