@@ -157,6 +157,30 @@ class DigestAnswer(BaseModel):
     hash: str
 
 
+class ModelListed(BaseModel):
+    """A model of the process that answers. `loading`: its index is being built; `failed`: `reason`
+    says why it cannot be, and it is tried again; `previous`: a rollback goes back to it."""
+
+    name: str
+    version: str
+    state: Literal["loading", "failed", "ready", "previous", "active"]
+    items: int
+    bytes: int = Field(description="about what it takes of the process's memory")
+    reason: str | None
+
+
+class ModelAnswer(ModelListed):
+    request_id: str
+
+
+class ModelsAnswer(BaseModel):
+    """`active` is the version that this process answers with."""
+
+    request_id: str
+    models: list[ModelListed]
+    active: str
+
+
 class LiveAnswer(BaseModel):
     """`broken`: a background task ended, only a restart helps."""
 

@@ -16,23 +16,26 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
-from service import store, sweeper, upkeep
+from service import keeper, store, sweeper, upkeep
 from service.access import AccessLog
 from service.admission import Admission, budgets
 from service.answers import Problem
 from service.breaker import Breaker
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.control import Control
 from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
 from service.facts import Facts
 from service.generation import Generation
-from service.generations import Generations
+from service.generations import Generations, Given
 from service.guard import Guard
 from service.histories import Histories, read_lists
+from service.host import Host
 from service.memory import Memory
 from service.model import Model
+from service.nursery import Nursery
 from service.parts import Parts
 from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
@@ -41,16 +44,19 @@ from service.replica import Replica
 from service.requests import (
     EventsBody,
     ItemsBody,
+    ModelBody,
     RecommendBatchBody,
     RecommendBody,
     SimilarBody,
 )
-from service.routes import admin, events, health, items, recommend, similar, users
+from service.rollout import Rollout
+from service.routes import admin, events, health, items, models, recommend, similar, users
 from service.routes.wire import SCHEMAS
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
+from service.verifier import Limits
 
-BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody, SimilarBody)
+BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody, SimilarBody, ModelBody)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -88,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         header_name=HEADER,
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
     )
-    for routes in (items, events, users, recommend, similar, admin, health):
+    for routes in (items, events, users, recommend, similar, models, admin, health):
         app.include_router(routes.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -123,16 +129,27 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
     guard = Guard(partial(read_lists, reads), Breaker(), memory)
     erasures = Erasures(redis, memory, settings.memory_s)
-    generations = Generations(Generation.of(model, clock.now))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
     facts = Replica(partial(Facts, clock.now))
-    for replica in (facts, generations.active.replica):
-        tail.add(replica)
+    tail.add(facts)
+    host = Host(settings.state)
+    nursery = Nursery(settings, tail_catalogue, host, clock)
+    generations = Generations(_given(settings, model, clock), nursery, tail)
+    stack.push_async_callback(generations.close)
+    rollout = _rollout(settings, Control(redis), generations)
     stream = EventStream(redis, settings.events_length)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations)
     after_s = settings.after_timeout_ms / 1000
-    sweeping = sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms)
+    block_ms = settings.tail_block_ms
+    background = (
+        tail.run(clock, block_ms),
+        rollout.run(Control(tail_redis), host, block_ms),
+        erasures.run(tail_redis, block_ms),
+        sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
+        upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
+        keeper.run(host, generations, settings.snapshot_interval_s),
+    )
     return Parts(
         settings=settings,
         clock=clock,
@@ -142,16 +159,24 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         facts=facts,
         tail=tail,
         recorder=recorder,
+        rollout=rollout,
+        host=host,
         recommender=Recommender(
             generations, Histories(reads, *lengths, guard), catalogue, clock, after_s
         ),
-        background=(
-            _start(stack, tail.run(clock, settings.tail_block_ms)),
-            _start(stack, sweeping),
-            _start(stack, erasures.run(tail_redis, settings.tail_block_ms)),
-            _start(stack, upkeep.run(generations, settings.upkeep_interval_ms)),
-        ),
+        background=tuple(_start(stack, one) for one in background),
     )
+
+
+def _given(settings: Settings, model: Model, clock: Clock) -> Given:
+    assert settings.bundle  # noqa: S101  # for mypy: load_model has checked it
+    bundles = settings.bundles or settings.bundle.resolve().parent
+    return Given(Generation.of(model, clock.now), settings.bundle, bundles)
+
+
+def _rollout(settings: Settings, control: Control, generations: Generations) -> Rollout:
+    limits = Limits(settings.verify_timeout_s, settings.verify_memory_mb, settings.build_niceness)
+    return Rollout(control, generations, generations.bundles, limits, settings.max_generations)
 
 
 def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BodyRefused, Place
-from service.requests import EventsBody, ItemsBody, RecommendBatchBody, SimilarBody
+from service.requests import EventsBody, ItemsBody, ModelBody, RecommendBatchBody, SimilarBody
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -101,6 +101,6 @@ def _names(schema: Any) -> Iterator[str]:
 
 _FIELDS = frozenset(
     name
-    for model in (ItemsBody, EventsBody, RecommendBatchBody, SimilarBody)
+    for model in (ItemsBody, EventsBody, RecommendBatchBody, SimilarBody, ModelBody)
     for name in _names(model.model_json_schema())
 )

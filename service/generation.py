@@ -14,6 +14,8 @@ from service.replica import Replica
 from service.sequence import LogSequence
 from service.vectors import VectorShelf
 
+BYTES_AN_ITEM = 220  # beside its vector: id, times, attributes, places
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -37,7 +39,15 @@ class Generation:
         """How far its index has followed the log; None until it holds the catalogue."""
         return self.replica.sequence
 
-    def __len__(self) -> int:
+    @property
+    def bytes(self) -> int:
+        """About what it takes of this process: graphs and index (docs/index.md, Memory)."""
+        item = 2 * self.model.manifest.dim + BYTES_AN_ITEM
+        return self.model.graph_bytes + self.count * item
+
+    @property
+    def count(self) -> int:
+        """Items in its index, live or not."""
         return len(self.replica.shelf.index)
 
     def __contains__(self, item_id: str) -> bool:

@@ -43,13 +43,15 @@ class Model:
     vocabulary: Vocabulary
     towers: Towers
     item_ids: ItemIds = field(default_factory=ItemIds)
+    graph_bytes: int = 0
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Model":
         """Load the towers and replay the probe; raise BundleRefused when either fails."""
         towers = OnnxTowers(bundle)
         replay(bundle.probe, bundle.manifest, towers)
-        return cls(bundle.manifest, bundle.vocabulary, towers, bundle.item_ids)
+        graph_bytes = len(bundle.user_tower) + len(bundle.item_tower)
+        return cls(bundle.manifest, bundle.vocabulary, towers, bundle.item_ids, graph_bytes)
 
     def tags(self, tags: Sequence[str], title: str | None) -> list[str]:
         """The given tags; those found in the title when none are given."""

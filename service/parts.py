@@ -10,9 +10,11 @@ from service.clock import Clock
 from service.facts import Facts
 from service.generations import Generations
 from service.histories import Histories
+from service.host import Host
 from service.recommender import Recommender
 from service.recorder import Recorder
 from service.replica import Replica
+from service.rollout import Rollout
 from service.settings import Settings
 from service.tail import Tail
 
@@ -29,6 +31,8 @@ class Parts:
     facts: Replica[Facts]
     tail: Tail
     recorder: Recorder
+    rollout: Rollout
+    host: Host
     recommender: Recommender
     background: tuple["asyncio.Task[None]", ...]
 

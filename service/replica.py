@@ -76,6 +76,11 @@ class Replica(Generic[S]):
             return False
         return True
 
+    async def filled(self) -> None:
+        """Wait until the first synchronisation is done."""
+        while self.sequence is None:
+            await self._moved.wait()
+
     async def _until(self, wanted: LogSequence) -> None:
         while not self.has(wanted):
             await self._moved.wait()

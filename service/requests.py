@@ -2,13 +2,13 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from bundle import normalise
 from service.event import Event, EventType, Watched
 from service.item import Item
-from service.text import Attributes, Body, Id, Name, Tags, Time, Title, Version
+from service.text import PRINTABLE, Attributes, Body, Id, Name, Tags, Time, Title, Version
 
 UNTOLD = PydanticCustomError("untold", "Give tags, or a title that tags can be found in")
 EITHER = PydanticCustomError("either", "Give either item_id or tags (at least one), not both")
@@ -118,6 +118,14 @@ class SimilarBody(Body):
             raise EITHER
         _check_blank(self.tags or [])
         return self
+
+
+class ModelBody(Body):
+    """POST /models."""
+
+    path: Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=PRINTABLE)] = (
+        Field(description="of the bundle's folder, relative to COUPLE_BUNDLES")
+    )
 
 
 def _check_told(tags: list[str], title: str | None) -> None:

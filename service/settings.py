@@ -44,6 +44,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     bundle: Path | None = Field(None, description="folder of the bundle to serve")
+    bundles: Path | None = Field(
+        None,
+        description="folder that POST /models names bundles in; by default the one the served "
+        "bundle lies in",
+    )
+    state: Path = Field(
+        Path(".couple/state"),
+        description="folder of this host for snapshots of indexes, shared by its workers and by "
+        "no other service",
+    )
+    max_generations: int = Field(3, ge=2, description="models that may be live at once")
+    build_niceness: int = Field(
+        15, ge=0, le=19, description="how far processes that build an index stand back (nice)"
+    )
+    verify_timeout_s: float = Field(
+        60, gt=0, description="time that POST /models has to verify a bundle"
+    )
+    verify_memory_mb: int = Field(
+        4096, ge=64, description="memory that a bundle may take while it is verified, MiB"
+    )
+    snapshot_interval_s: float = Field(
+        900, gt=0, description="pause between two snapshots of the live indexes"
+    )
     redis_url: StoreUrl = Field(
         StoreUrl("redis://127.0.0.1:6379/0"),
         description="Redis ≥ 7 or Valkey: redis://, rediss:// or unix://",

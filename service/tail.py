@@ -48,11 +48,12 @@ class Tail:
         self._followers.append(follower)
         self._join(follower)
 
-    async def drop(self, follower: Follower) -> None:
-        """Let a replica stand where it is."""
-        self._followers.remove(follower)
+    def drop(self, follower: Follower) -> None:
+        """Let a replica stand where it is; one that never followed is fine."""
+        if follower in self._followers:
+            self._followers.remove(follower)
         if joining := self._joining.pop(follower, None):
-            await cancel(joining)
+            joining.cancel()
 
     @property
     def ready(self) -> bool:

@@ -15,7 +15,7 @@ from pydantic import (
 from pydantic import WithJsonSchema as JsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _FREE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"  # with tabs and line ends
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:)(\d\d)((?:\.\d+)?(?:Z|[+-]\d\d:\d\d))", re.ASCII
@@ -23,13 +23,13 @@ _RFC3339 = re.compile(
 INT64 = 2**63
 MOST_ATTRIBUTES = 16
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=_PRINTABLE)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=PRINTABLE)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 Tags = Annotated[list[Tag], Field(max_length=64)]
 Title = Annotated[str, StringConstraints(max_length=1000, pattern=_FREE)]
 Version = Annotated[int, Field(ge=-INT64, lt=INT64)]
-Value = Annotated[str, StringConstraints(max_length=128, pattern=_PRINTABLE)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_PRINTABLE)]
+Value = Annotated[str, StringConstraints(max_length=128, pattern=PRINTABLE)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=PRINTABLE)]
 
 
 def _few(given: object) -> object:

@@ -18,9 +18,10 @@ from service.model import Model
 class VectorShelf:
     """An index that is filled from items and log entries."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, index: ItemIndex | None = None) -> None:
+        """`index` holds this model's vectors already; by default none."""
         self._model = model
-        self.index = ItemIndex(model.manifest.dim)
+        self.index = ItemIndex(model.manifest.dim) if index is None else index
 
     def put(self, items: Mapping[str, Stored | None]) -> None:
         """Index what the model can recommend; forget the rest. None is a deletion."""

@@ -31,6 +31,6 @@ async def readyz(request: Request) -> Response:
         200 if status == "ready" else 503,
         status=status,
         sequence=str(sequence) if sequence else None,
-        items=len(active),
+        items=active.count,
         redis="connected" if parts.tail.connected else "unavailable",
     )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from service import body
 from service.parts import parts_of
 from service.problem import MEDIA_TYPE
-from service.requests import RecommendBody, SimilarBody
+from service.requests import ModelBody, RecommendBody, SimilarBody
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -20,16 +20,16 @@ PROBLEMS = {
     400: "the body is not JSON",
     401: "no key, or an unknown one",
     403: "a key without the scope",
-    404: "no such item",
+    404: "no such item or model",
     408: "the body did not arrive in time",
-    409: "a sequence of another store",
+    409: "a sequence of another store, or the models' state does not allow it",
     413: "the body is too large",
     415: "the body is not application/json",
     422: "the request breaks the contract",
     429: "more is asked than can be answered in time; retry after Retry-After seconds",
     503: "the store does not take this now; retry after Retry-After seconds",
 }
-SMALL = (RecommendBody, SimilarBody)  # what is asked one by one
+SMALL = (RecommendBody, SimilarBody, ModelBody)  # what is asked one by one
 BODY = (400, 401, 403, 408, 413, 415, 422)
 
 

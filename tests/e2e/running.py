@@ -58,7 +58,12 @@ def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=out,
             # How long a write is waited for is no claim here: other tests run beside these.
-            env=environment(COUPLE_AFTER_TIMEOUT_MS="10000", COUPLE_APPLY_TIMEOUT_MS="10000"),
+            env=environment(
+                COUPLE_AFTER_TIMEOUT_MS="10000",
+                COUPLE_APPLY_TIMEOUT_MS="10000",
+                COUPLE_STATE=str(log.parent / "state"),
+                COUPLE_BUILD_NICENESS="0",
+            ),
             start_new_session=True,
         )
 

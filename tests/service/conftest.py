@@ -48,18 +48,20 @@ def redis(valkey: ValkeyServer) -> Iterator[Any]:
 
 
 @pytest.fixture
-def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any) -> Configure:
+def configure(valkey: ValkeyServer, bundle_folder: Path, redis: Any, tmp_path: Path) -> Configure:
     """Settings for the test's store, with pauses short enough to wait for."""
 
     def make(**given: Any) -> Settings:
         quick = {
             "tail_block_ms": 40,
             "sweep_interval_ms": 60_000,
+            "build_niceness": 0,
             "redis_timeout_ms": 5000,  # a busy machine is no outage
             "redis_read_timeout_ms": 5000,
         }
         url = f"redis://127.0.0.1:{valkey.port}/0"
-        return Settings(**{"bundle": bundle_folder, "redis_url": url, **quick, **given})
+        places = {"bundle": bundle_folder, "redis_url": url, "state": tmp_path / "state"}
+        return Settings(**{**places, **quick, **given})
 
     return make
 

@@ -44,7 +44,7 @@ async def test_a_follower_may_come_and_go_while_the_log_is_followed(service: Cli
     replica = await joined(service, "a")
     await service.items({"item_id": "b", "tags": ["zither"]})
     assert replica.shelf.tags == {"a": ["wok"], "b": ["zither"]}
-    await tail(service).drop(replica)
+    tail(service).drop(replica)
     await service.items({"item_id": "c", "tags": ["wok"]})
     assert set(replica.shelf.tags) == {"a", "b"}
     assert sorted(await service.found()) == ["a", "c"]

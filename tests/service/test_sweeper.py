@@ -105,4 +105,4 @@ async def test_a_running_service_sweeps_by_itself(configure: Configure, redis: A
 
         await until(swept)
         assert await service.found() == ["v1"]
-        assert len(service.app.state.parts.generations.active) == 1
+        assert service.app.state.parts.generations.active.count == 1

@@ -11,7 +11,6 @@ from bundle import open_bundle
 from service import upkeep
 from service.catalogue import Stored
 from service.generation import Generation
-from service.generations import Generations
 from service.item import Item
 from service.model import Model
 
@@ -35,7 +34,7 @@ async def test_a_catalogue_that_has_grown_gets_lists_while_it_answers(
     index.upsert([f"v{number}" for number in range(LARGE)], vectors)
     user = rng.standard_normal((1, 1, dim)).astype(np.float32)
     with caplog.at_level(logging.INFO):
-        task = asyncio.create_task(upkeep.run(Generations(generation), interval_ms=1))
+        task = asyncio.create_task(upkeep.run(lambda: [generation], interval_ms=1))
         answers = 0
         while "rebuilt the index" not in caplog.text:
             assert len(generation.search(user, 10, (), {})) == 10

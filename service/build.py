@@ -1,0 +1,57 @@
+"""A model's index of the whole catalogue, made in a process of its own (`service.child`).
+
+Page the catalogue, embed it, build the index's structure, catch up with the log, and save all that
+as a snapshot for the host's workers.
+"""
+
+import asyncio
+from pathlib import Path
+
+import faiss
+
+from bundle import BundleRefused, open_bundle
+from service import replay, store
+from service.catalogue import Catalogue
+from service.model import Model
+from service.replica import Replica
+from service.settings import Settings
+from service.vectors import VectorShelf
+
+PATIENCE_S = 10.0  # for one answer of Redis: nobody waits for this
+
+
+def open_model(folder: Path, version: str) -> Model:
+    """The bundle in a folder, which must be of this version.
+
+    Raises:
+        BundleError: it is missing, damaged, refused, or another one.
+    """
+    bundle = open_bundle(folder)
+    if bundle.manifest.version != version:
+        raise BundleRefused(
+            f"{folder} holds version {bundle.manifest.version[:12]}, not {version[:12]}: "
+            "put the bundle back that was loaded, or load this one"
+        )
+    return Model.of(bundle)
+
+
+def build(settings: Settings, folder: Path, version: str, snapshots: Path) -> None:
+    """Save a snapshot of the catalogue as the bundle in `folder` sees it.
+
+    Raises:
+        BundleError: see `open_model`.
+        RedisError, SnapshotError: the store or the disk fails it.
+    """
+    faiss.omp_set_num_threads(1)
+    asyncio.run(_build(settings, open_model(folder, version), snapshots))
+
+
+async def _build(settings: Settings, model: Model, snapshots: Path) -> None:
+    async with store.connect(settings, PATIENCE_S) as redis:
+        catalogue = Catalogue(redis, settings.log_retention_s)
+        replica = Replica(lambda: VectorShelf(model))
+        await replay.join(catalogue, replica)
+        index = replica.shelf.index
+        index.maintain()
+        await replay.join(catalogue, replica)  # what was written meanwhile
+    index.save(snapshots, model=model.manifest.version, position=str(replica.sequence))
