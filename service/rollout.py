@@ -115,7 +115,7 @@ class Rollout:
 
     def _with(self, plan: Plan, version: str, named: Named) -> Plan:
         wanted = plan.wanted(self._generations.own.version)
-        if version == self._generations.own.version:
+        if version in wanted and plan.models.get(version, named) == named:
             return plan
         if version not in wanted and len(wanted) >= self._most:
             raise ModelConflict(

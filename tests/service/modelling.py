@@ -17,7 +17,7 @@ async def state(client: Client, version: str) -> str | None:
     return found["state"] if found else None
 
 
-async def until_state(client: Client, version: str, *states: str) -> None:
+async def until_state(client: Client, version: str, *states: str | None) -> None:
     async def holds() -> bool:
         return await state(client, version) in states
 

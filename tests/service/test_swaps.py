@@ -6,6 +6,7 @@ gives scores that neither would give.
 
 import asyncio
 import random
+import resource
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.anyio
 
 SWAPS = count(3, 50)
 ANSWERS = 40  # that pass between two swaps
+TURNS = count(1, 100)
+WARM = 20  # turns until memory may be compared
 K = 20
 CLOSE = 2e-6  # two ways of adding the same half floats
 
@@ -173,6 +176,35 @@ async def test_no_answer_mixes_two_models(
             await traffic.passes(version)
         traffic.stopped = True
     assert min(traffic.answers.values()) >= ANSWERS
+
+
+async def test_swapping_takes_no_memory(
+    workers: tuple[Client, Client], bundles: dict[str, Bundle]
+) -> None:
+    """A model is brought up, activated, and the one before it let go, again and again."""
+    versions = {name: bundle.manifest.version for name, bundle in bundles.items()}
+    ok(await workers[0].delete(f"/models/{versions['b']}"))
+    megabytes = []
+    for turn in range(TURNS):
+        new, old = ("a", "b") if turn % 2 else ("b", "a")
+        for client in workers:
+            await until_state(client, versions[new], None)
+        await load(workers[0], new, also=workers[1:])
+        ok(await workers[0].post(f"/models/{versions[new]}/activate"))
+        ok(await workers[0].delete(f"/models/{versions[old]}"))
+        for client in workers:
+            await until_state(client, versions[new], "active")
+            assert len((await client.recommend("u0", k=K))["candidates"]) == K
+        megabytes.append(resident())
+    if len(megabytes) > 2 * WARM:
+        slope, _ = np.polyfit(range(TURNS - WARM), megabytes[WARM:], 1)
+        assert slope < 0.5 * len(workers), megabytes
+
+
+def resident() -> float:
+    """Megabytes that this process holds, both workers and their callers in it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 async def check_that_mixing_shows(client: Client, references: dict[str, Reference]) -> None:
