@@ -5,6 +5,7 @@ centroids of a sample, and its probes are set from the recall of queries that we
 One slow work at a time; each takes the index's lock for slices.
 """
 
+import math
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
@@ -41,6 +42,11 @@ class Goal(NamedTuple):
 
     recall: float  # mean share of the k best items that a search must find; 1: every search exact
     exact_up_to: int  # items
+
+    @property
+    def scanned_up_to(self) -> float:
+        """Items; at recall 1 all lists would be probed, so one is as good at any size."""
+        return self.exact_up_to if self.recall < 1 or WASTEFUL >= 1 else math.inf
 
 
 class Stats(NamedTuple):
@@ -90,8 +96,8 @@ class Structure:
 
     def _outgrown(self) -> bool:
         items = len(self._state.rows)
-        if items <= self._goal.exact_up_to:
-            return self._state.lists.count > 1 and items * OUTGROWN < self._goal.exact_up_to
+        if items <= self._goal.scanned_up_to:
+            return self._state.lists.count > 1 and items * OUTGROWN < self._goal.scanned_up_to
         if not self._items:
             return True
         return items > OUTGROWN * self._items or items * OUTGROWN < self._items
@@ -119,7 +125,7 @@ class Structure:
                 pass
         self.rebuilds += 1
         # A small one is outgrown as soon as it is large, however large it was when it was built.
-        self._remember(items if items > self._goal.exact_up_to else 0)
+        self._remember(items if items > self._goal.scanned_up_to else 0)
 
     def _catch_up(self, lists: Lists, probes: Probes, changed: set[int]) -> bool:
         """Bring some of what changed over; with the last of it, swap → True."""
@@ -223,7 +229,7 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
     codes = copied.codes[rows]
     dim = codes.shape[1]
     nowhere = np.zeros(len(rows), dtype=np.int32)
-    if len(rows) > goal.exact_up_to:
+    if len(rows) > goal.scanned_up_to:
         centroids = cluster(codes)
         lists = Lists.filled(centroids, _homes(codes, centroids), rows, codes)
         probes = measure(lists, _asked(queries, codes), goal.recall, UNSHARED)

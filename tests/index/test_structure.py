@@ -1,5 +1,7 @@
 """Which structure an index takes as it grows, shrinks, drifts and is asked otherwise."""
 
+from pathlib import Path
+
 import faiss
 import numpy as np
 import pytest
@@ -65,9 +67,21 @@ def test_an_index_that_shrinks_becomes_exact_again() -> None:
     assert index.maintain() == (200, 1, 1, 1.0, 2)
 
 
-def test_lists_that_would_all_be_probed_are_given_up_for_one() -> None:
-    """Recall 1 is no question of probes: everything is scanned, in one list."""
+def test_at_recall_1_no_lists_are_built_and_those_of_a_snapshot_are_given_up(
+    tmp_path: Path,
+) -> None:
+    """All of them would be probed."""
     index = index_of(clustered(1100, 1), exact_up_to=1000, recall=1.0)
+    assert index.maintain() == (1100, 1, 1, 1.0, 0)
+    inverted = index_of(clustered(1100, 1), exact_up_to=1000)
+    assert inverted.maintain().lists > 1
+    inverted.save(tmp_path, model="m", position="1")
+    restored = ItemIndex.load(tmp_path, DIM, model="m", recall=1.0, exact_up_to=1000).index
+    assert restored.maintain() == (1100, 1, 1, 1.0, 1)
+
+
+def test_lists_that_would_nearly_all_be_probed_are_given_up_for_one() -> None:
+    index = index_of(scattered(1100, 1), exact_up_to=1000, recall=0.9999)
     assert index.maintain() == (1100, 1, 1, 1.0, 1)
     assert index.maintain().rebuilds == 1
 
