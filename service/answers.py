@@ -102,7 +102,7 @@ class Reasons(BaseModel):
 class Candidate(BaseModel):
     item_id: str
     score: float
-    channel: Literal["model"]
+    channel: Literal["model", "author", "fresh", "popular"]
     reasons: Reasons | None = None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -20,10 +20,18 @@ from service import keeper, store, sweeper, upkeep
 from service.access import AccessLog
 from service.admission import Admission, budgets
 from service.answers import Problem
+from service.attention import Attention
 from service.breaker import Breaker
 from service.catalogue import Catalogue
+from service.channels.author import AuthorChannel
+from service.channels.channel import Channel
+from service.channels.fresh import FreshChannel
+from service.channels.mix import Name
+from service.channels.model import ModelChannel
+from service.channels.popular import PopularChannel
 from service.clock import Clock
 from service.control import Control
+from service.counters import Counters
 from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
@@ -138,15 +146,17 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     generations = Generations(_given(settings, model, clock), nursery, tail)
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)
-    stream = EventStream(redis, settings.events_length)
+    counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
+    attention = Attention(counters, facts)
+    stream = EventStream(redis, settings.events_length, counters)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations)
-    after_s = settings.after_timeout_ms / 1000
     block_ms = settings.tail_block_ms
     background = (
         tail.run(clock, block_ms),
         rollout.run(Control(tail_redis), host, block_ms),
         erasures.run(tail_redis, block_ms),
         sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
+        attention.run(settings.attention_interval_ms),
         upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
         keeper.run(host, generations, settings.snapshot_interval_s),
     )
@@ -157,12 +167,15 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         histories=histories,
         generations=generations,
         facts=facts,
+        attention=attention,
         tail=tail,
         recorder=recorder,
         rollout=rollout,
         host=host,
         recommender=Recommender(
-            generations, Histories(reads, *lengths, guard), catalogue, clock, after_s
+            *(generations, Histories(reads, *lengths, guard), catalogue, clock),
+            *(_channels(settings, facts, attention), settings.channels),
+            settings.after_timeout_ms / 1000,
         ),
         background=tuple(_start(stack, one) for one in background),
     )
@@ -177,6 +190,17 @@ def _given(settings: Settings, model: Model, clock: Clock) -> Given:
 def _rollout(settings: Settings, control: Control, generations: Generations) -> Rollout:
     limits = Limits(settings.verify_timeout_s, settings.verify_memory_mb, settings.build_niceness)
     return Rollout(control, generations, generations.bundles, limits, settings.max_generations)
+
+
+def _channels(
+    settings: Settings, facts: Replica[Facts], attention: Attention
+) -> Mapping[Name, Channel]:
+    return {
+        "model": ModelChannel(),
+        "author": AuthorChannel(facts),
+        "fresh": FreshChannel(facts, settings.fresh_exposures),
+        "popular": PopularChannel(facts, attention, settings.popular_half_life_s),
+    }
 
 
 def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

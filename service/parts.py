@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from service.attention import Attention
 from service.catalogue import Catalogue
 from service.clock import Clock
 from service.facts import Facts
@@ -29,6 +30,7 @@ class Parts:
     histories: Histories
     generations: Generations
     facts: Replica[Facts]
+    attention: Attention
     tail: Tail
     recorder: Recorder
     rollout: Rollout

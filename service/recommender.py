@@ -1,4 +1,4 @@
-"""Recommendations: histories → user tower → search → answers. They always come back.
+"""Recommendations: histories → user tower → channels → answers. They always come back.
 
 And what is like an item: its tags → item tower → search → answer.
 """
@@ -14,6 +14,9 @@ from redis.exceptions import RedisError
 
 from bundle.probe import Vectors
 from service.catalogue import Catalogue
+from service.channels.blend import blend
+from service.channels.channel import Channel, Question
+from service.channels.mix import Mix, Name
 from service.clock import Clock
 from service.errors import NotFound, SequenceForeign
 from service.event import Watched
@@ -23,6 +26,7 @@ from service.histories import Histories, Past, Read
 from service.item import Attributes, Item
 from service.model import Known, Model
 from service.sequence import LogSequence
+from service.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,10 @@ class Like:
 
 @dataclass(frozen=True)
 class Answer:
-    """Candidates (item id, score), the best first; why they are less than they could be."""
+    """Candidates (item id, score) in order; why they are less than they could be."""
 
     candidates: list[tuple[str, float]]
+    channels: Sequence[Name]  # the one that brought each
     model: Model
     sequence: LogSequence | None
     degraded: list[str]
@@ -82,6 +87,8 @@ class Recommender:
     histories: Histories
     catalogue: Catalogue
     clock: Clock
+    channels: Mapping[Name, Channel]
+    mix: Mix
     after_timeout_s: float
 
     async def recommend(self, ask: Ask, after: LogSequence | None = None) -> Answer:
@@ -106,8 +113,26 @@ class Recommender:
         for one, user in zip(asked, users, strict=True):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
-            answers.append(_answer(generation, one, user[None], after))
+            answers.append(self._answer(generation, one, user[None], after))
         return answers
+
+    def _answer(
+        self, generation: Generation, asked: _Asked, user: Vectors, after: LogSequence | None
+    ) -> Answer:
+        ask, past = asked.ask, asked.past
+        domains = generation.model.manifest.target_domains
+        terms = Terms(self.clock.now(), domains, ask.filters, _exclude(ask, past))
+        question = Question(generation, user, asked.history, terms)
+        found, channels = blend(self.channels, self.mix, question, ask.k)
+        reasons = {
+            "no_history": not asked.history and past is not None,
+            "unknown_tags": bool(asked.history) and not asked.known,
+            "redis_unavailable": past is None or past.remembered,
+            "stale_index": _behind(generation, after),
+            "short": len(found) < ask.k,
+        }
+        at = generation.sequence
+        return Answer(found, channels, generation.model, at, _named(reasons), asked.history)
 
     async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
         """Items nearest to one of any domain, itself left out; none where nothing of it is known.
@@ -126,7 +151,8 @@ class Recommender:
             "stale_index": _behind(generation, after),
             "short": len(found) < like.k,
         }
-        return Answer(found, generation.model, generation.sequence, _named(reasons))
+        channels: list[Name] = ["model"] * len(found)
+        return Answer(found, channels, generation.model, generation.sequence, _named(reasons))
 
     async def _item(self, like: Like) -> Item | None:
         """The item itself, or one made of the tags; None when Redis does not say."""
@@ -169,21 +195,6 @@ class Recommender:
 def _asked(generation: Generation, ask: Ask, past: Past | None) -> _Asked:
     history = _history(ask, past)
     return _Asked(ask, past, history, generation.model.known(history))
-
-
-def _answer(
-    generation: Generation, asked: _Asked, user: Vectors, after: LogSequence | None
-) -> Answer:
-    ask, past = asked.ask, asked.past
-    found = generation.search(user, ask.k, _exclude(ask, past), ask.filters)
-    reasons = {
-        "no_history": not asked.history and past is not None,
-        "unknown_tags": bool(asked.history) and not asked.known,
-        "redis_unavailable": past is None or past.remembered,
-        "stale_index": _behind(generation, after),
-        "short": len(found) < ask.k,
-    }
-    return Answer(found, generation.model, generation.sequence, _named(reasons), asked.history)
 
 
 def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]]:

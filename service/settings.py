@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, Secret, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from service.channels.mix import MODEL_ALONE, Mix
 from service.errors import KeysMissing, SettingsRefused
 
 Scope = Literal["ingest", "recommend", "admin"]
@@ -84,6 +85,19 @@ class Settings(BaseSettings):
     events_length: int = Field(
         1_000_000, ge=1, description="events that the event stream keeps, about"
     )
+    channels: Mix = Field(
+        MODEL_ALONE, description="JSON list of channels with their `quota` (docs/channels.md)"
+    )
+    fresh_exposures: int = Field(
+        20, ge=0, description="impressions that `fresh` owes an item: those with fewer go first"
+    )
+    popular_half_life_s: float = Field(
+        86_400, ge=1, description="after which a positive event counts half in `popular`, seconds"
+    )
+    popular_length: int = Field(2000, ge=1, description="items that `popular` keeps")
+    attention_interval_ms: int = Field(
+        5000, ge=1, description="pause between two looks at impressions and popularity"
+    )
     connection_limit: int = Field(
         800, ge=1, description="connections of one worker; what comes beyond is a 503"
     )
@@ -157,8 +171,9 @@ class Settings(BaseSettings):
             where = ".".join([f"{PREFIX}{name.upper()}", *rest])
             raise SettingsRefused(f"{where}: {first['msg']}; see docs/settings.md") from error
         except SettingsError as error:
+            name = str(error).split('"')[1]  # error parsing value for field "keys" from source …
             raise SettingsRefused(
-                f"{PREFIX}KEYS is not a JSON list; see docs/settings.md"
+                f"{PREFIX}{name.upper()} is not a JSON list; see docs/settings.md"
             ) from error
 
     def environment(self) -> dict[str, str]:

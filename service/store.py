@@ -47,10 +47,15 @@ def script(redis: Redis, name: str, *, frees: bool = False) -> Any:
 
     One that `frees` memory runs in a Redis that is full too: else nothing would ever empty it.
     """
-    code = (Path(__file__).parent / name).read_text()
+    text = code(name)
     if frees:
-        code = code.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
-    return redis.register_script(code)
+        text = text.replace("#!lua\n", "#!lua flags=allow-oom\n", 1)
+    return redis.register_script(text)
+
+
+def code(name: str) -> str:
+    """A Lua script beside this file."""
+    return (Path(__file__).parent / name).read_text()
 
 
 async def read_time(redis: Redis) -> float:

@@ -1,13 +1,12 @@
 """What must hold of every candidate, whichever channel it comes from."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from service.item import Attributes
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """Live at `now` (epoch seconds), of one of the domains, a match for the filters, not excluded.
 
     A filter matches where, for every key, the item has any of the values given.
@@ -15,5 +14,5 @@ class Terms:
 
     now: float
     domains: Sequence[str]
-    filters: Attributes = field(default_factory=dict)
-    exclude: Collection[str] = ()
+    filters: Attributes
+    exclude: Collection[str]

@@ -15,8 +15,8 @@ def tell(found: Answer) -> dict[str, Any]:
     """The candidates, and what they were found with."""
     return {
         "candidates": [
-            {"item_id": item_id, "score": score, "channel": "model"}
-            for item_id, score in found.candidates
+            {"item_id": item_id, "score": score, "channel": channel}
+            for (item_id, score), channel in zip(found.candidates, found.channels, strict=True)
         ],
         "model": {"name": found.model.manifest.model, "version": found.model.manifest.version},
         "sequence": str(found.sequence) if found.sequence else None,

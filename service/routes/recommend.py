@@ -78,7 +78,9 @@ def _result(body: RecommendBody, found: Answer, items: Mapping[str, Item]) -> di
     """One answer; `items` are those that candidates are explained by."""
     told = tell(found)
     if body.explain:
-        mine = {item_id: items[item_id] for item_id, _ in found.candidates if item_id in items}
+        brought = zip(found.candidates, found.channels, strict=True)
+        by_model = [item_id for (item_id, _), channel in brought if channel == "model"]
+        mine = {item_id: items[item_id] for item_id in by_model if item_id in items}
         reasons = explain(found.model, found.history, mine) if mine else {}
         for candidate in told["candidates"]:
             candidate["reasons"] = {"tags": reasons.get(candidate["item_id"], [])}

@@ -37,6 +37,11 @@ class Client(httpx.AsyncClient):
         """Ids recommended."""
         return [c["item_id"] for c in (await self.recommend(**body))["candidates"]]
 
+    async def modelled(self, **body: Any) -> list[str]:
+        """Ids recommended by the model channel."""
+        found = (await self.recommend(**body))["candidates"]
+        return [c["item_id"] for c in found if c["channel"] == "model"]
+
     async def history(self, user_id: str = "u1") -> Any:
         return ok(await self.get(f"/users/{user_id}/history"))["history"]
 

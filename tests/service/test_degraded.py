@@ -89,6 +89,23 @@ async def test_a_stopped_redis(configure: Configure, store: Store) -> None:
         assert service.app.state.parts.generations.active.replica.shelf is shelf
 
 
+async def test_the_newest_and_the_popular_are_offered_without_redis(
+    configure: Configure, store: Store
+) -> None:
+    """Nobody is known then, and the answer says so."""
+    half = [{"name": "author", "quota": 0.5}, {"name": "popular", "quota": 0.5}]
+    async with running(configure(redis_url=store.url, channels=half)) as service:
+        await service.items(*({"tags": ["zither"], "author_id": "a"} for _ in range(3)))
+        await service.events({"user_id": "u2", "item_id": "v0"})
+        await service.app.state.parts.attention.refresh()
+        store.stop()
+        answer = await service.recommend(k=3)
+        found = [c["channel"] for c in answer["candidates"]]
+        assert (found, answer["candidates"][0]["item_id"]) == (["popular", "fresh", "fresh"], "v0")
+        assert answer["degraded"] == ["redis_unavailable"]
+        store.start()
+
+
 async def test_a_frozen_redis(configure: Configure, store: Store) -> None:
     """It takes connections and answers nothing: a call costs its time-out, once."""
     quick = {"redis_timeout_ms": 200, "redis_read_timeout_ms": 200}

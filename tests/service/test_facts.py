@@ -15,7 +15,7 @@ from service.item import Attributes, Item
 from service.terms import Terms
 
 NOW = 1000.0
-LIVE = Terms(NOW, ["live"])
+LIVE = Terms(NOW, ["live"], {}, ())
 
 
 def stored(
@@ -58,12 +58,12 @@ def test_only_what_is_live_and_of_a_domain_asked_for_is_eligible() -> None:
         stored("shop", domain="shop"),
         stored("seen"),
     )
-    assert set(newest_ids(facts, Terms(NOW, ["live"], exclude={"seen", "nobody"}))) == {
+    assert set(newest_ids(facts, LIVE._replace(exclude={"seen", "nobody"}))) == {
         "a",
         "lasting",
     }
-    assert newest_ids(facts, Terms(NOW, ["shop", "unheard of"])) == ["shop"]
-    assert newest_ids(facts, Terms(NOW, [])) == []
+    assert newest_ids(facts, LIVE._replace(domains=["shop", "unheard of"])) == ["shop"]
+    assert newest_ids(facts, LIVE._replace(domains=[])) == []
 
 
 def test_filters_hold_for_every_key_and_any_value() -> None:
@@ -80,13 +80,13 @@ def test_filters_hold_for_every_key_and_any_value() -> None:
         ({"mood": "any"}, []),
     ]
     for filters, expected in cases:
-        assert newest_ids(facts, Terms(NOW, ["live"], filters)) == expected
+        assert newest_ids(facts, LIVE._replace(filters=filters)) == expected
 
 
 def test_many_rows_are_filtered_like_few() -> None:
     """5,000 at once and one at a time."""
     facts = filled(*(stored(f"v{n}", attributes={"n": str(n % 7)}) for n in range(5000)))
-    terms, every = Terms(NOW, ["live"], {"n": ["3", "5"]}), facts.every()
+    terms, every = LIVE._replace(filters={"n": ["3", "5"]}), facts.every()
     at_once = facts.eligible(every, terms)
     parts = [facts.eligible(every[n : n + 500], terms) for n in range(0, 5000, 500)]
     assert at_once.tolist() == np.concatenate(parts).tolist()

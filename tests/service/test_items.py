@@ -53,12 +53,13 @@ async def test_given_tags_win_over_the_title(service: Client) -> None:
 
 
 async def test_an_item_without_a_known_tag_is_kept(service: Client) -> None:
-    """It cannot be recommended by the model, and is not dropped."""
+    """It cannot be recommended by the model, and is not dropped: it is new, like any other."""
     await service.items({"tags": ["zither"]})
     item = ok(await service.get("/items/v0"))
     assert item["tags"] == ["zither"]
     assert list(item["retrievable"].values()) == [False]
-    assert await service.found() == []
+    (candidate,) = (await service.recommend())["candidates"]
+    assert (candidate["item_id"], candidate["channel"]) == ("v0", "fresh")
 
 
 async def test_only_target_domains_are_recommended(service: Client) -> None:
@@ -114,15 +115,16 @@ async def test_delete_ends_recommendation_at_once(service: Client) -> None:
     assert (again["status"], again["sequence"]) == ("absent", deleted["sequence"])
 
 
-async def test_a_change_that_makes_an_item_irretrievable_ends_its_recommendation(
+async def test_a_change_that_makes_an_item_irretrievable_ends_its_retrieval(
     service: Client,
 ) -> None:
     """Tags that are all unknown, or a domain that is no target."""
     await service.items({"tags": ["wok"]}, {"tags": ["wok"]})
     await service.items({"tags": ["zither"]}, {"tags": ["wok"], "domain": "shop"})
-    assert await service.found() == []
+    assert await service.modelled() == []
+    assert await service.found() == ["v0"]
     await service.items({"tags": ["cats"]}, {"tags": ["wok"], "domain": "live"})
-    assert sorted(await service.found()) == ["v0", "v1"]
+    assert sorted(await service.modelled()) == ["v0", "v1"]
 
 
 def clock(service: Client) -> Any:

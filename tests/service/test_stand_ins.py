@@ -45,11 +45,11 @@ async def test_one_known_tag_and_nothing_stands_in(service: Client) -> None:
 
 
 async def test_nothing_stands_in_for_what_is_only_spelled_alike(service: Client) -> None:
-    """No known word stands in these; the item is kept, and not recommended."""
+    """No known word stands in these; the item is kept, and no model recommends it."""
     (result,) = (await service.items({"tags": ["woks", "catz"]}))["results"]
     assert "stand_in_tags" not in result
     assert result["retrievable"] is False
-    assert await service.found() == []
+    assert await service.modelled() == []
 
 
 async def test_what_stands_in_serves_no_other_domain(service: Client) -> None:

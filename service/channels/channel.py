@@ -1,0 +1,32 @@
+"""What every channel is asked, and what it answers."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+from bundle.probe import Vectors
+from service.event import Watched
+from service.generation import Generation
+from service.terms import Terms
+
+Candidates = list[tuple[str, float]]
+
+
+class Question(NamedTuple):
+    """One user's, to every channel alike."""
+
+    generation: Generation
+    user: Vectors  # [1, I, D] by the generation's user tower
+    history: Sequence[Watched]  # oldest first
+    terms: Terms
+
+    def without(self, item_ids: Collection[str]) -> "Question":
+        """The same, but for items that the answer has already."""
+        terms = self.terms
+        return self._replace(terms=terms._replace(exclude={*terms.exclude, *item_ids}))
+
+
+class Channel(Protocol):
+    """One rule by which items are found."""
+
+    def find(self, question: Question, wanted: int) -> Candidates:
+        """Up to `wanted` (item id, score) that meet the terms, each once, by falling score."""
