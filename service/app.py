@@ -161,15 +161,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
         keeper.run(host, generations, settings.snapshot_interval_s),
     )
     return Parts(
-        settings=settings,
-        clock=clock,
-        catalogue=catalogue,
-        histories=histories,
-        generations=generations,
-        facts=facts,
-        attention=attention,
-        tail=tail,
-        recorder=recorder,
+        *(settings, clock, catalogue, histories, generations, facts, attention, tail, recorder),
         rollout=rollout,
         host=host,
         recommender=Recommender(

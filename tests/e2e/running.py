@@ -50,20 +50,21 @@ def wait_ready(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0
     raise AssertionError(f"not ready; exit code {process.poll()}")
 
 
-def start(*arguments: object, log: Path) -> subprocess.Popen[bytes]:
+def start(*arguments: object, log: Path, **variables: str) -> subprocess.Popen[bytes]:
     """`couple ARGUMENTS` in a session of its own, its output in `log`."""
+    # How long a write is waited for is no claim here: other tests run beside these.
+    usual = {
+        "COUPLE_AFTER_TIMEOUT_MS": "10000",
+        "COUPLE_APPLY_TIMEOUT_MS": "10000",
+        "COUPLE_STATE": str(log.parent / "state"),
+        "COUPLE_BUILD_NICENESS": "0",
+    }
     with log.open("wb") as out:
         return subprocess.Popen(
             [*COUPLE, *map(str, arguments)],
             stdout=out,
             stderr=out,
-            # How long a write is waited for is no claim here: other tests run beside these.
-            env=environment(
-                COUPLE_AFTER_TIMEOUT_MS="10000",
-                COUPLE_APPLY_TIMEOUT_MS="10000",
-                COUPLE_STATE=str(log.parent / "state"),
-                COUPLE_BUILD_NICENESS="0",
-            ),
+            env=environment(**usual, **variables),
             start_new_session=True,
         )
 
