@@ -25,8 +25,7 @@ class Attention:
         """Read both again; may raise redis.exceptions.RedisError."""
         self.popularity = dict(await self._counters.popular())
         facts = self._facts.shelf
-        rows, _ = facts.newest()
-        item_ids = facts.ids(rows[:READ])
+        item_ids = facts.ids(facts.window.rows[:READ])
         facts.note_seen(item_ids, await self._counters.seen(item_ids))
 
     async def run(self, interval_ms: int) -> None:

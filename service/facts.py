@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.attributes import Profiles, profile_of
-from index.rows import Columns, RowNumbers, Rows
-from service.authors import Authors
+from index.rows import NO_ITEM, Columns, RowNumbers, Rows
 from service.catalogue import Stored
 from service.digest import MODULUS, Digest, stamp
 from service.item import Attributes
 from service.newest import WIDTH, Entry, Newest
+from service.postings import Postings
 from service.terms import Terms
 
 Mask = NDArray[np.bool_]
@@ -52,7 +52,8 @@ class Facts:
         self._traits = Traits(len(self._rows.room.published))
         self._profiles = Profiles()
         self._domains: dict[str, int] = {}  # a domain once named keeps its number
-        self._authors = Authors()
+        self._authors = Postings()
+        self._alike = Postings()  # by number of their set of attributes
         self._newest = Newest()
         self._total = 0
 
@@ -70,10 +71,11 @@ class Facts:
     def put(self, items: Mapping[str, Stored | None]) -> None:
         """Take these items in place of what was known of them; None is a deletion."""
         kept = [stored for stored in items.values() if stored is not None]
-        columns = self._columns(kept)
-        self._leave(self._rows.find(items))
+        columns, known = self._columns(kept), self._rows.find(items)
+        before = dict(zip(known.tolist(), self._rows.room.profiles[known].tolist(), strict=True))
+        self._leave(known)
         self._drop(self._rows.find([one for one, stored in items.items() if stored is None]))
-        self._enter(kept, columns)
+        self._regroup(before, self._enter(kept, columns))
         now = self._now()
         self._newest.cut(now)
         if self._newest.sparse(now):
@@ -105,11 +107,11 @@ class Facts:
         self._traits.authors[rows] = None
         self._rows.drop(rows)
 
-    def _enter(self, items: Sequence[Stored], columns: Columns) -> None:
+    def _enter(self, items: Sequence[Stored], columns: Columns) -> RowNumbers:
         rows = self._rows.put([one.item.item_id for one in items], columns)
-        published = self._rows.room.published
-        if len(published) > len(self._traits.stamps):
-            self._traits = self._traits.widened(len(published))
+        columns = self._rows.room
+        if len(columns.published) > len(self._traits.stamps):
+            self._traits = self._traits.widened(len(columns.published))
         stamps = [stamp(one.item.item_id, one.version) for one in items]
         self._traits.stamps[rows] = np.array(stamps, dtype=np.uint64)
         self._traits.domains[rows] = [self._domain(one.item.domain) for one in items]
@@ -118,7 +120,19 @@ class Facts:
         for row, one in zip(rows.tolist(), items, strict=True):
             self._newest.add(self._entry(row))
             if one.item.author_id is not None:
-                self._authors.add(one.item.author_id, row, published)
+                self._authors.add(one.item.author_id, row, columns.published)
+        return rows
+
+    def _regroup(self, before: Mapping[int, int], entered: RowNumbers) -> None:
+        """Move rows whose set of attributes is another than before; mostly there are none."""
+        numbers = self._rows.room.profiles
+        order = range(len(numbers))  # of no meaning, but the one that is cheapest to keep
+        for row in before.keys() | set(entered.tolist()):
+            was, now = before.get(row, NO_ITEM), int(numbers[row])
+            if was != now and was != NO_ITEM:
+                self._alike.drop(was, row, order)
+            if was != now and now != NO_ITEM:
+                self._alike.add(now, row, order)
 
     def _domain(self, name: str) -> int:
         return self._domains.setdefault(name, len(self._domains))
@@ -128,7 +142,7 @@ class Facts:
 
     def _refill(self, now: float) -> None:
         """The window over the newest items again, after many of them left."""
-        stored = self.every()
+        stored = self._all({})
         ahead = self._rows.room.published[stored] > now
         past = self.newest_of(stored[~ahead], 2 * WIDTH)
         rows = [*stored[ahead].tolist(), *past.tolist()]
@@ -140,9 +154,36 @@ class Facts:
             if (row := self._rows.get(item_id)) is not None:
                 self._traits.seen[row] = count
 
-    def newest(self) -> tuple[RowNumbers, bool]:
-        """The newest items, the newest first, live or not; and whether there are no others."""
-        return self._newest.rows, self._newest.whole
+    @property
+    def window(self) -> Newest:
+        """The newest items, live or not."""
+        return self._newest
+
+    def latest(self, terms: Terms, wanted: int) -> RowNumbers:
+        """Eligible rows, the newest first: `wanted` where there are as many, or even more."""
+        if not self._narrow(terms.filters):
+            rows = self._newest.rows[self.eligible(self._newest.rows, terms)]
+            if self._newest.whole or len(rows) >= wanted:
+                return rows
+        rows = self._all(terms.filters)
+        return self.newest_of(rows[self.eligible(rows, terms)], wanted)
+
+    def _narrow(self, filters: Attributes) -> bool:
+        """Whether looking at all that match is less work than looking at the newest."""
+        matching = (len(self._alike[number]) for number in self._numbers(filters))
+        return bool(filters) and sum(matching) <= WIDTH
+
+    def _numbers(self, filters: Attributes) -> list[int]:
+        """Of the sets of attributes that match."""
+        found: list[int] = np.flatnonzero(self._profiles.matching(filters)).tolist()
+        return found
+
+    def _all(self, filters: Attributes) -> RowNumbers:
+        """All rows that match, in any order."""
+        if not filters:
+            return np.flatnonzero(self._rows.stored)
+        some = [np.array(self._alike[number]) for number in self._numbers(filters)]
+        return np.concatenate([np.empty(0, dtype=np.int64), *some])
 
     def newest_of(self, rows: RowNumbers, count: int) -> RowNumbers:
         """The newest `count` of R rows, the newest first; of one time in the order of stamps."""
@@ -162,7 +203,7 @@ class Facts:
 
     def by_author(self, author: str, count: int) -> Sequence[int]:
         """Rows of an author's newest `count` items, live or not."""
-        return self._authors.newest(author, count)
+        return self._authors.last(author, count)
 
     def author_of(self, item_id: str) -> str | None:
         """Whose an item is, where that is known."""
@@ -174,10 +215,6 @@ class Facts:
         """Rows of those items that are here, in their order."""
         rows = [row for item_id in item_ids if (row := self._rows.get(item_id)) is not None]
         return np.array(rows, dtype=np.int64)
-
-    def every(self) -> RowNumbers:
-        """The rows of all items."""
-        return np.flatnonzero(self._rows.stored)
 
     def eligible(self, rows: RowNumbers, terms: Terms) -> Mask:
         """[R] whether each meets the terms."""

@@ -25,8 +25,7 @@ def blend(channels: Mapping[Name, Channel], mix: Mix, question: Question, k: int
     Each channel with a quota is asked for k: were all of its k taken, the answer would be whole.
     One without is asked only when those run short, for what is missing.
     """
-    found = {name: channels[name].find(question, k) for name in mix.sharing}
-    made = _interleaved(found, mix, k)
+    made = _shared({name: channels[name].find(question, k) for name in mix.sharing}, mix, k)
     for name in mix.filling:
         missing = k - len(made.candidates)
         if not missing:
@@ -36,27 +35,28 @@ def blend(channels: Mapping[Name, Channel], mix: Mix, question: Question, k: int
     return made
 
 
-def _interleaved(found: Mapping[Name, Candidates], mix: Mix, k: int) -> Blend:
-    made, taken = Blend([], []), set[str]()
+def _shared(found: Mapping[Name, Candidates], mix: Mix, k: int) -> Blend:
+    """By turns; the best that is left of the channel whose turn it is, or of the next with any."""
     if len(found) == 1:
-        made.add(*next(iter(found.items())))
-        return made
+        ((name, candidates),) = found.items()
+        return Blend(candidates, [name] * len(candidates))
+    made, taken = Blend([], []), set[str]()
     left = {name: iter(candidates) for name, candidates in found.items()}
-    for name in mix.turns(k):
-        bringing, best = _next(left, mix.ring(name), taken)
+    for turn in mix.turns(k):
+        best = _next(left, mix.rings[turn], taken)
         if best is None:
             break
-        taken.add(best[0])
-        made.add(bringing, [best])
+        made.candidates.append(best[0])
+        made.channels.append(best[1])
+        taken.add(best[0][0])
     return made
 
 
 def _next(
     left: Mapping[Name, Iterator[tuple[str, float]]], ring: Sequence[Name], taken: set[str]
-) -> tuple[Name, tuple[str, float] | None]:
-    """The best that is left of the channel whose turn it is, or of the next that has any."""
+) -> tuple[tuple[str, float], Name] | None:
     for name in ring:
-        best = next((one for one in left[name] if one[0] not in taken), None)
-        if best:
-            return name, best
-    return ring[0], None
+        for candidate in left[name]:
+            if candidate[0] not in taken:
+                return candidate, name
+    return None

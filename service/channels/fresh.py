@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from index.rows import RowNumbers
 from service.channels.channel import Candidates, Question
 from service.facts import Facts
 from service.replica import Replica
-from service.terms import Terms
 
 DAY_S = 86_400.0
 
@@ -21,18 +19,9 @@ class FreshChannel:
     def find(self, question: Question, wanted: int) -> Candidates:
         """Score: 1 / (1 + days since publication), and one more while impressions are owed."""
         facts, terms = self._facts.shelf, question.terms
-        rows = self._newest(facts, terms, wanted)
+        rows = facts.latest(terms, wanted)
         owed = facts.seen(rows) < self._exposures
         rows = np.concatenate([rows[owed], rows[~owed]])[:wanted]
         owed = np.arange(len(rows)) < np.count_nonzero(owed)
         scores = owed + 1 / (1 + (terms.now - facts.published(rows)) / DAY_S)
         return list(zip(facts.ids(rows), scores.tolist(), strict=True))
-
-    def _newest(self, facts: Facts, terms: Terms, wanted: int) -> RowNumbers:
-        """Eligible rows, the newest first: those of the window, or more where it has too few."""
-        rows, whole = facts.newest()
-        rows = rows[facts.eligible(rows, terms)]
-        if whole or len(rows) >= wanted:
-            return rows
-        every = facts.every()
-        return facts.newest_of(every[facts.eligible(every, terms)], wanted)

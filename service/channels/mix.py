@@ -55,10 +55,11 @@ class Mix(RootModel[tuple[Share, ...]]):
         """Whose each of so many places is: always the one that is furthest behind its quota."""
         return _turns(self, places)
 
-    def ring(self, name: Name) -> tuple[Name, ...]:
-        """The sharing channels from this one on, and round to it."""
-        at = self.sharing.index(name)
-        return self.sharing[at:] + self.sharing[:at]
+    @cached_property
+    def rings(self) -> dict[Name, tuple[Name, ...]]:
+        """The sharing channels from each one on, round to it."""
+        names = self.sharing
+        return {name: names[at:] + names[:at] for at, name in enumerate(names)}
 
 
 @lru_cache(maxsize=1024)
