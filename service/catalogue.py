@@ -83,6 +83,7 @@ class Catalogue:
         self._redis: Any = redis  # its annotations leave str or bytes open; ours decodes
         self._retention_ms = int(retention_s * 1000)
         self._write = store.script(redis, "catalogue.lua")
+        self._read = store.script(redis, "stored.lua")
         self._free = store.script(redis, "catalogue.lua", frees=True)
 
     async def write(self, changes: Sequence[Change]) -> Written:
@@ -125,10 +126,7 @@ class Catalogue:
 
     async def _stored(self, found: Sequence[tuple[str, float]]) -> dict[str, Stored]:
         """Those of (item id, its last log position's milliseconds) that exist."""
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for item_id, _ in found:
-                pipe.hmget(item_key(item_id), "content", "version")
-            facts = await pipe.execute()
+        facts = await self._read(keys=[item_key(item_id) for item_id, _ in found])
         return {
             item_id: Stored(item, unsortable(version), ms / 1000)
             for (item_id, ms), (content, version) in zip(found, facts, strict=True)
