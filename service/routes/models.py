@@ -34,7 +34,8 @@ async def post_model(request: Request) -> Response:
     """Verify a bundle below COUPLE_BUNDLES and bring it up, beside the model that answers."""
     parts, body = parts_of(request), await read(request, ModelBody)
     listed = await parts.rollout.load(body.path)
-    return answer(202 if listed.state == "loading" else 200, **vars(listed))
+    coming = listed.state in {"loading", "failed"}
+    return answer(202 if coming else 200, **vars(listed))
 
 
 @router.post(
