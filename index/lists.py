@@ -179,9 +179,9 @@ class Lists:
     def late(self, rows: Numbers, nearest: Nearest) -> float:
         """Share of R rows found in these lists that lie in the last quarter of them."""
         _, numbers = nearest
-        early = np.zeros(self.count, dtype=bool)
-        early[numbers[:, : 1 + 3 * numbers.shape[1] // 4]] = True
-        found = early[self._pairs[rows] >> PAIR]
+        near = np.zeros(self.count, dtype=bool)
+        near[numbers[:, : early(numbers.shape[1])]] = True
+        found = near[self._pairs[rows] >> PAIR]
         return 1 - np.count_nonzero(found) / max(1, len(rows))
 
     def _parameters(self, probes: int) -> Any:
@@ -241,6 +241,11 @@ class Lists:
         codes = faiss.rev_swig_ptr(inverted.get_codes(number), size * width)
         part = codes[start * width : end * width].copy()
         return rows.copy(), part.view(np.float16).reshape(-1, self.dim)
+
+
+def early(probes: int) -> int:
+    """How many of the lists probed are not among the last quarter."""
+    return 1 + 3 * probes // 4
 
 
 def _parameters(probes: int, selector: Any = None) -> Any:

@@ -5,17 +5,22 @@ lists says after how many probes each is reached. That one figure an item gives 
 number of probes at every depth. Shapes: Q queries, T items found exactly for each, C lists.
 """
 
+from bisect import bisect_left
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lists import Lists, Vectors
+from index.lists import Lists, Vectors, early
 
 DEPTH = 1024  # items found exactly for each query; deeper than that is an estimate
+DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # that are simulated: it takes milliseconds
 DEEPER = 0.7  # probes grow with depth to this power beyond what was measured
-MARGIN = 0.1  # of what the target leaves: other queries are not the sample
+WIDER = 4  # times as many lists, where too much comes late
+TRIED = 20  # numbers of probes, each a fifth below the one before
+MARGIN = 0.4  # of what the target leaves: other queries are not the sample, 99 times of 100
 
 
 @dataclass(frozen=True)
@@ -25,35 +30,87 @@ class Probes:
     places: NDArray[np.int32]  # [Q, T] probes that reach each query's items, best item first
     lists: int  # C
     target: float  # mean share of the items that must be reached
-    _known: dict[tuple[int, int], int] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
+    _begun: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def everything(cls, lists: int, target: float) -> "Probes":
         """For want of a measurement: all lists."""
         return cls(np.full((1, 1), lists - 1, dtype=np.int32), lists, target)
 
-    def of(self, depth: float, last: int = 0) -> int:
-        """Probes that reach the target's share of the best `depth` items, or the `last` of those.
+    def of(self, depth: float) -> int:
+        """Probes that reach the target's share of the best `depth` items.
 
         The deeper items lie, the more lists they are spread over.
         """
-        wanted = max(1, int(depth)), last
+        wanted = max(1, int(depth))
         found = self._known.get(wanted)
         if found is None:
-            found = self._known.setdefault(wanted, self._required(*wanted))
+            found = self._known.setdefault(wanted, self._required(wanted))
         return found
 
-    def _required(self, depth: int, last: int) -> int:
+    def _required(self, depth: int) -> int:
         if self.target == 1:  # no sample can promise that
             return self.lists
         measured = min(depth, self.places.shape[1])
-        target = self.target + MARGIN * (1 - self.target)
-        first = max(0, measured - last) if last else 0
-        reached = np.bincount(self.places[:, first:measured].ravel(), minlength=self.lists)
+        reached = np.bincount(self.places[:, :measured].ravel(), minlength=self.lists)
         shares = np.cumsum(reached) / reached.sum()
-        probes = int(np.searchsorted(shares, target - 1e-9)) + 1
+        probes = int(np.searchsorted(shares, self.target - 1e-9)) + 1
         further: float = (depth / measured) ** DEEPER
         return min(self.lists, round(probes * further))
+
+    @property
+    def late(self) -> float:
+        """Share of an answer that may come from the last quarter of the lists that were probed.
+
+        Where more does, WIDER times as many are probed: most queries need few, and some need many.
+        """
+        return 1 - self.target + 1e-9  # a share just as large is not more, however it is rounded
+
+    def first(self, depth: float) -> int:
+        """Probes to begin with for the best `depth` items, as more are probed where it needs be."""
+        place = bisect_left(DEPTHS, depth)
+        if place == len(DEPTHS):
+            return self.of(depth)
+        above, below = DEPTHS[place], DEPTHS[max(0, place - 1)]
+        return self._begin(above) if above == depth else max(map(self._begin, (below, above)))
+
+    def _begin(self, depth: int) -> int:
+        found = self._begun.get(depth)
+        if found is None:
+            found = self._begun.setdefault(depth, self._least(depth))
+        return found
+
+    def prepared(self) -> "Probes":
+        """The same, with what searches will ask known: it takes some tenths of a second."""
+        for depth in DEPTHS:
+            self._begin(depth)
+        return self
+
+    def _least(self, depth: int) -> int:
+        """The fewest, of some numbers of probes, from which on all reach the target.
+
+        Recall does not grow steadily with them, and one that reaches it by chance promises nothing.
+        """
+        if self.target == 1 or depth > self.places.shape[1]:
+            return self.of(depth)
+        aim = self.target + MARGIN * (1 - self.target)
+        most = min(2 * self.of(depth), self.lists)
+        tried = (round(most / 2 ** (step / 4)) for step in range(TRIED))
+        enough = takewhile(lambda one: self.widened_recall(one, depth) >= aim, tried)
+        return min(enough, default=most)
+
+    def widened_recall(self, probes: int, depth: int) -> float:
+        """The recall of `depth` items when so many lists are probed, and more for late answers.
+
+        What a query finds in its nearest lists is known from where its best items lie.
+        """
+        places = self.places[:, : 4 * depth]
+        found = places < probes
+        found &= np.cumsum(found, axis=1) <= depth
+        late = (found & (places >= early(probes))).sum(axis=1) > self.late * found.sum(axis=1)
+        probed = np.where(late, probes * WIDER, probes)
+        return float((places[:, :depth] < probed[:, None]).mean())
 
     def recall(self, probes: int, depth: int) -> float:
         """Share of the sample's best `depth` items that `probes` lists hold."""
@@ -75,7 +132,7 @@ def measure(
     shortest = min(map(len, places))
     if not shortest:  # all items left meanwhile
         return Probes.everything(lists.count, target)
-    return Probes(np.stack([one[:shortest] for one in places]), lists.count, target)
+    return Probes(np.stack([one[:shortest] for one in places]), lists.count, target).prepared()
 
 
 def _places(

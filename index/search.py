@@ -17,7 +17,7 @@ from index.attributes import Attributes, Profiles
 from index.block import Block
 from index.filters import Filter, Filters
 from index.lists import NOTHING, Lists, Mask, Nearest, Vectors
-from index.probes import Probes
+from index.probes import WIDER, Probes
 from index.rows import RowNumbers, Rows
 from index.scan import Scores, highest, scores_of
 
@@ -46,8 +46,8 @@ class Answer(NamedTuple):
     """What one place gave."""
 
     scores: Scores  # [F] highest first
-    rows: RowNumbers  # [F] each once
-    floor: float  # no row that was looked at and is not here has a higher score
+    rows: RowNumbers  # [F] each once, of those that count
+    floor: float  # no row that was looked at, counts and is not here has a higher score
     whole: bool  # every row that counts was looked at
 
 
@@ -67,7 +67,7 @@ class Search:
         if self.filter is not None and self.filter.block is not None:
             return self._ordered(*self._scan(self.filter.block))
         for answer in self._places():
-            scores, rows = self._eligible(answer.scores, answer.rows)
+            scores, rows = answer.scores, answer.rows
             if answer.whole or (len(rows) >= self.k and scores[self.k - 1] > answer.floor):
                 break
         return self._ordered(scores, rows)
@@ -93,50 +93,53 @@ class Search:
 
     def _places(self) -> Iterator[Answer]:
         """Answers, each of which knows more than the one before; the last is whole."""
+        probes, depth = self.state.probes, self._fetch - SLACK
         if self.filter is None:
             # What is excluded is often nearest, and the k best lie below it.
-            yield self._probe(self._fetch, self._fetch - SLACK)
-            yield self._probe(4 * self._fetch, 4 * self._fetch)
+            yield self._probe(self._fetch, probes.first(depth), 1)
+            yield self._probe(4 * self._fetch, probes.first(4 * depth), 1)
         else:
             share = self.filter.count / len(self.state.rows)  # not 0: there would be a block
-            yield self._masked(self._fetch, (self._fetch - SLACK) / share, self.filter.mask)
+            yield self._masked(self._fetch, depth / share, self.filter.mask)
         yield from self._everywhere()
 
     @property
     def _fetch(self) -> int:
         return self.k + SLACK + min(len(self.excluded), BARRED)
 
-    def _probe(self, fetch: int, depth: float) -> Answer:
-        """The nearest lists, as many as reach so deep."""
-        near = self.state.lists.nearest(self.query, self.state.probes.of(depth))
-        return self._ask(fetch, near)
-
     def _masked(self, fetch: int, depth: float, mask: Mask) -> Answer:
-        """The nearest lists, ever more until few of the best marked rows lie in the last of them.
-
-        Where marks go by direction, the best lie far deeper than their share lets expect. Then many
-        are found last, and as many would be found further on.
-        """
-        lists, missed = self.state.lists, 1 - self.state.probes.target
+        """Among marked rows, which lie so deep if they are strewn, but may lie far deeper."""
         probes = max(self.state.probes.of(depth), FEWEST)
+        return self._probe(fetch, probes, self.state.lists.count, mask)
+
+    def _probe(self, fetch: int, probes: int, turns: int, mask: Mask | None = None) -> Answer:
+        """The nearest lists, and in as many turns more while too much of the answer comes late.
+
+        What was found in the last of them says how much there is further on.
+        """
+        lists = self.state.lists
         while True:
             near = lists.nearest(self.query, min(probes, lists.count))
             answer = self._ask(fetch, near, mask)
-            if probes >= lists.count or lists.late(answer.rows[: self.k], near) <= missed:
+            if not turns or probes >= lists.count or self._is_early(answer, near):
                 return answer
-            probes *= 4
+            probes, turns = probes * WIDER, turns - 1
+
+    def _is_early(self, answer: Answer, near: Nearest) -> bool:
+        late = self.state.lists.late(answer.rows[: self.k], near)
+        return late <= self.state.probes.late
 
     def _ask(self, fetch: int, near: Nearest, mask: Mask | None = None) -> Answer:
         lists = self.state.lists
         scores, rows = lists.search_in(near, self.query, min(fetch, len(lists) + 1), mask)
         everywhere = near[1].shape[1] == lists.count
         whole = everywhere and all(row == NOTHING for row in rows[:, -1].tolist())
-        answer = _answer(scores, rows, whole)
-        if len(self.query) == 1 or everywhere:
-            return answer
-        # An interest that did not probe a row's list may be its best all the same.
-        scores, rows = self._scored(answer.rows)
-        return Answer(scores, rows, answer.floor, whole)
+        floor = -math.inf if whole else _floor(scores, rows)
+        scores, rows = _merged(scores, rows)
+        if len(self.query) > 1 and not everywhere:
+            # An interest that did not probe a row's list may be its best all the same.
+            scores, rows = self._scored(rows)
+        return Answer(*self._eligible(scores, rows), floor, whole)
 
     def _scored(self, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
         """R rows with their best scores over all interests, highest first."""
@@ -190,12 +193,10 @@ class Search:
         return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
 
 
-def _answer(scores: Scores, rows: RowNumbers, whole: bool) -> Answer:
-    """From what each interest found, [I, F], best first and NOTHING where there was no more."""
-    last = zip(scores[:, -1].tolist(), rows[:, -1].tolist(), strict=True) if scores.size else ()
-    full = (score for score, row in last if row != NOTHING)
-    floor = -math.inf if whole else max(full, default=-math.inf)
-    return Answer(*_merged(scores, rows), floor, whole)
+def _floor(scores: Scores, rows: RowNumbers) -> float:
+    """The highest score [I, F] with which an interest stopped, though there may be more."""
+    last = zip(scores[:, -1].tolist(), rows[:, -1].tolist(), strict=True)
+    return max((score for score, row in last if row != NOTHING), default=-math.inf)
 
 
 def _merged(scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:

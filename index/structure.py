@@ -54,7 +54,7 @@ class Stats(NamedTuple):
 
     items: int
     lists: int  # 1: every search is exact
-    probes: int  # lists that a search for DEPTH items scans
+    probes: int  # lists that a search for DEPTH items scans at first
     recall: float  # of DEPTH items by score, as last measured
     rebuilds: int  # since this index was made or loaded
 
@@ -147,9 +147,10 @@ class Structure:
     def stats(self) -> Stats:
         """Figures for an operator."""
         with self._lock:
-            state, probes = self._state, self._state.probes.of(DEPTH)
-            recall = state.probes.recall(probes, DEPTH)
-            return Stats(len(state.rows), state.lists.count, probes, recall, self.rebuilds)
+            state, probes = self._state, self._state.probes
+            first = probes.first(DEPTH)
+            recall = probes.widened_recall(first, DEPTH)
+            return Stats(len(state.rows), state.lists.count, first, recall, self.rebuilds)
 
     def contents(self) -> Contents:
         """All items at one moment, at the end of this call."""
