@@ -1,4 +1,4 @@
-"""Work in a process of its own: it returns, refuses, fails or dies, and never outlives us."""
+"""Work in a process of its own: it refuses, fails or dies, and never outlives us."""
 
 import asyncio
 import os
@@ -16,12 +16,8 @@ from tests.service.running import until
 pytestmark = pytest.mark.anyio
 
 
-def fine(number: int) -> int:
-    return number + os.nice(0)
-
-
-def refuses() -> None:
-    raise BundleRefused("not this one")
+def refuses(what: str) -> None:
+    raise BundleRefused(f"{what} at {os.nice(0)}")
 
 
 def lost() -> None:
@@ -37,15 +33,10 @@ def sleeps(note: Path) -> None:
     time.sleep(600)
 
 
-async def test_it_returns_what_the_work_does() -> None:
-    """At the priority asked for."""
-    before = os.nice(0)
-    assert await child.run(fine, 40, niceness=2) == 42 + before
-
-
 async def test_every_end_has_its_error() -> None:
-    with pytest.raises(child.ChildRefused, match=r"^not this one$"):
-        await child.run(refuses, niceness=0)
+    """What was refused is told word for word; the priority is the one asked for."""
+    with pytest.raises(child.ChildRefused, match=f"^this one at {os.nice(0) + 1}$"):
+        await child.run(refuses, "this one", niceness=1)
     with pytest.raises(child.ChildLost, match="gone"):
         await child.run(lost, niceness=0)
     with pytest.raises(child.ChildDied, match="-9"):
