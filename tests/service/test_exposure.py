@@ -1,0 +1,50 @@
+"""The record of a recommendation says in the event stream what it said when it was made."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from service.exposure import FIRST, Exposure, Placed, Shown
+
+ONE = Exposure(
+    request_id="r1",
+    user_id="u1",
+    time=1.5,
+    version="9f3c",
+    sequence=None,
+    experiments=(Placed("e", "a", 4711), Placed("f", "b", 1, forced=True)),
+    candidates=(Shown("v1", "model", 7.0), Shown("v2", "author")),
+)
+
+
+def test_it_reads_what_it_wrote() -> None:
+    """Candidates and arms stay the values they were."""
+    again = Exposure.decode(ONE.encode())
+    assert again == ONE
+    assert again.candidates[0].published_at == 7.0
+    assert again.experiments[1].forced
+
+
+def test_the_first_candidates_are_kept() -> None:
+    """Twenty of five hundred, in order, as small as lists."""
+    many = replace(ONE, candidates=tuple(Shown(f"v{n}", "model") for n in range(500)))
+    kept = Exposure.decode(many.encode()).candidates
+    assert kept == many.candidates[:FIRST]
+    assert json.loads(many.encode())["candidates"][0] == ["v0", "model", None]
+
+
+def test_a_later_version_may_say_more() -> None:
+    facts = {**json.loads(ONE.encode()), "mood": "later"}
+    assert Exposure.decode(json.dumps(facts)) == ONE
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"request_id": "r"}', "null"])
+def test_anything_else_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="Exposure"):
+        Exposure.decode(text)
+
+
+def test_a_candidate_of_another_form_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="candidates"):
+        Exposure.decode(ONE.encode().replace('["v1","model",7.0]', '["v1",7]'))
