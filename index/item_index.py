@@ -215,10 +215,7 @@ class ItemIndex:
         with self._lock:
             self._queries.note(query)
             wanted = state.filter(filters) if filters else None
-            rows = state.rows.find(barred)
-            if wanted is not None and len(rows):
-                rows = wanted.among(rows)  # nothing else can come
-            return Search(state, query, k, now, rows, wanted).best()
+            return Search(state, query, k, now, frozenset(barred), wanted).best()
 
     def maintain(self) -> Stats:
         """Measure recall on recent queries, set the probes by it, rebuild if that is due.

@@ -7,6 +7,7 @@ whenever k exist. Shapes: I interests of a query, D dimensions, F items found.
 
 import math
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,7 +60,7 @@ class Search:
     query: Vectors
     k: int
     now: float | None
-    excluded: RowNumbers
+    excluded: AbstractSet[str]
     filter: Filter | None
 
     def best(self) -> tuple[list[str], list[float]]:
@@ -86,26 +87,29 @@ class Search:
         barred = None
         if self.now is not None and not block.all_live(self.now):
             barred = ~block.live(self.now)
-        if len(self.excluded):
-            excluded = np.isin(block.rows, self.excluded, kind="table")
+        if self.excluded:
+            excluded = np.isin(block.rows, self._excluded_rows(), kind="table")
             barred = excluded if barred is None else barred | excluded
         return barred
 
     def _places(self) -> Iterator[Answer]:
         """Answers, each of which knows more than the one before; the last is whole."""
-        probes, depth = self.state.probes, self._fetch - SLACK
+        probes = self.state.probes
         if self.filter is None:
             # What is excluded is often nearest, and the k best lie below it.
-            yield self._probe(self._fetch, probes.first(depth), 1)
-            yield self._probe(4 * self._fetch, probes.first(4 * depth), 1)
+            depth = self.k + min(len(self.excluded), BARRED)
+            yield self._probe(depth + SLACK, probes.first(depth), 1)
+            yield self._probe(4 * (depth + SLACK), probes.first(4 * depth), 1)
         else:
+            depth = self.k + min(len(self._excluded_rows()), BARRED)
             share = self.filter.count / len(self.state.rows)  # not 0: there would be a block
-            yield self._masked(self._fetch, depth / share, self.filter.mask)
+            yield self._masked(depth + SLACK, depth / share, self.filter.mask)
         yield from self._everywhere()
 
-    @property
-    def _fetch(self) -> int:
-        return self.k + SLACK + min(len(self.excluded), BARRED)
+    def _excluded_rows(self) -> RowNumbers:
+        """Where what is excluded lies; of what a filter lets through, for nothing else can come."""
+        rows = self.state.rows.find(self.excluded)
+        return rows if self.filter is None or not len(rows) else self.filter.among(rows)
 
     def _masked(self, fetch: int, depth: float, mask: Mask) -> Answer:
         """Among marked rows, which lie so deep if they are strewn, but may lie far deeper."""
@@ -166,7 +170,7 @@ class Search:
         marked = rows.stored if self.filter is None else self.filter.mask.marked(rows.end)
         if self.now is not None:
             marked &= rows.columns.live(self.now)
-        marked[self.excluded] = False
+        marked[self._excluded_rows()] = False
         return marked
 
     def _eligible(self, scores: Scores, rows: RowNumbers) -> tuple[Scores, RowNumbers]:
@@ -176,8 +180,10 @@ class Search:
             live = (columns.published[rows] <= self.now) & (columns.expires[rows] > self.now)
             if np.count_nonzero(live) < len(rows):
                 scores, rows = scores[live], rows[live]
-        if len(self.excluded):
-            kept = np.isin(rows, self.excluded, invert=True)
+        if self.excluded:
+            # By id: those of the rows are near at hand, and where excluded ids lie is not.
+            named = self.state.rows.ids[rows].tolist()
+            kept = np.array([item_id not in self.excluded for item_id in named], dtype=bool)
             scores, rows = scores[kept], rows[kept]
         return scores, rows
 
