@@ -6,6 +6,7 @@ workers, which are spawned: a child forked after a faiss search hangs (FACTS.md)
 
 import asyncio
 import copy
+import gc
 import logging
 import multiprocessing
 import os
@@ -35,6 +36,7 @@ from service.settings import Settings, check_exposure
 BACKLOG = 2048
 FACTORY = "service.server:worker"
 NOTICE = signal.SIGUSR1  # to a worker: say that you are not ready
+SELDOM = (10_000, 50, 50)  # a request makes hundreds of objects, and hardly a cycle of them
 START_S = 25.0  # that a worker has to catch up before it listens; uvicorn gives it 30 to start
 POLL_S = 0.02
 
@@ -66,6 +68,7 @@ def serve(settings: Settings, workers: int = 1) -> None:
 
 def worker() -> FastAPI:
     """What every worker serves. It drains and ends with its parent, however that ends."""
+    gc.set_threshold(*SELDOM)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     app = from_environment()
