@@ -47,28 +47,36 @@ class Host:
             COUPLE_SWEEP_INTERVAL_MS="200",
             COUPLE_REDIS_TIMEOUT_MS="5000",
         )
-        wait_ready(self.url, self.process)
 
-    def workers(self) -> dict[int, httpx.Client]:
+    @contextmanager
+    def workers(self) -> Iterator[dict[int, httpx.Client]]:
         """Both workers by pid, once both are ready."""
         found: dict[int, httpx.Client] = {}
         deadline = time.monotonic() + PATIENCE_S
-        while len(found) < 2 and time.monotonic() < deadline:
-            client = httpx.Client(base_url=self.url, timeout=30)
-            try:
-                pid = client.get("/livez").json()["pid"]
-                ready = client.get("/readyz").status_code == 200
-            except httpx.TransportError:
-                continue
-            if ready and pid not in found:
-                found[pid] = client
-            else:
-                client.close()
-        assert len(found) == 2, "both workers are ready"
-        return found
+        with ExitStack() as stack:
+            while len(found) < 2 and time.monotonic() < deadline:
+                client = httpx.Client(base_url=self.url, timeout=30)
+                stack.callback(client.close)
+                pid = _ready(client)
+                if pid is None or pid in found:
+                    client.close()
+                else:
+                    found[pid] = client
+            assert len(found) == 2, "both workers are ready"
+            yield found
 
     def kill_one(self) -> None:
-        os.kill(min(self.workers()), signal.SIGKILL)
+        with self.workers() as found:
+            os.kill(min(found), signal.SIGKILL)
+
+
+def _ready(client: httpx.Client) -> int | None:
+    """The pid of the worker at the other end, if it is there and ready."""
+    try:
+        pid: int = client.get("/livez").json()["pid"]
+        return pid if client.get("/readyz").status_code == 200 else None
+    except httpx.TransportError:
+        return None
 
 
 @dataclass
@@ -124,6 +132,7 @@ def store(tmp_path: Path) -> Iterator[ValkeyServer]:
 def hosting(folder: Path, redis_url: str) -> Iterator[Host]:
     host = Host(folder, redis_url)
     try:
+        wait_ready(host.url, host.process, 3 * PATIENCE_S)
         yield host
     finally:
         stop(host.process)
@@ -148,13 +157,16 @@ def test_every_replica_comes_to_the_same(tmp_path: Path, store: ValkeyServer) ->
     ):
         hosts = [stack.enter_context(hosting(tmp_path / f"host{n}", url)) for n in range(2)]
         writer = Writer(hosts, random.Random(7))
+        for client in writer.clients:
+            stack.callback(client.close)
         for kill in range(KILLS):
             writer.write(CHANGES * (kill + 1) // (KILLS + 1))
             hosts[kill % 2].kill_one()
-        workers = [client for host in hosts for client in host.workers().values()]
+        both = [stack.enter_context(host.workers()) for host in hosts]
+        workers = [client for found in both for client in found.values()]
         writer.write(CHANGES)
         last = time.monotonic()
-        while not agreed(found := digests(workers), redis):
-            assert time.monotonic() - last < AGREED_WITHIN_S, json.dumps(found)
+        while not agreed(answers := digests(workers), redis):
+            assert time.monotonic() - last < AGREED_WITHIN_S, json.dumps(answers)
             time.sleep(0.05)
-    assert found[0]["count"] > ITEMS // 10
+    assert answers[0]["count"] > ITEMS // 10
