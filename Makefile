@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
-CODE := bundle couple exporter index service trainer tests benchmarks
+CODE := bundle couple exporter index loadtest service trainer tests benchmarks
 CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py
 
-.PHONY: setup demo test chaos check format bench bench-index bench-serve reproduce clean
+.PHONY: setup demo test chaos check format bench bench-index bench-serve loadtest reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -32,6 +32,12 @@ bench-index: $(VENV)/.dev
 # BUNDLE: a folder; `python -m benchmarks.serve_bundle FOLDER` makes one.
 bench-serve: $(VENV)/.dev
 	$(BIN)/python benchmarks/serve.py --bundle $(or $(BUNDLE),$(error name a folder: make bench-serve BUNDLE=bundle))
+
+# Three minutes on a service of its own; RATE: requests a second, OUT: where the page goes.
+loadtest: $(VENV)/.dev
+	$(BIN)/couple loadtest --bundle tests/golden/bundle --rate $(or $(RATE),50) --duration 40 \
+		--scenario steady --scenario spike --scenario mixed --scenario ramp \
+		--slo $(or $(SLO),p99=50ms,errors=0) --out $(or $(OUT),.couple/loadtest)
 
 # DATA: a prepared folder; REPORT: where the page and its runs go (hours; resumable).
 reproduce: $(VENV)/.dev

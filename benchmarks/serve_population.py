@@ -14,12 +14,12 @@ from functools import cached_property
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.catalogue import Numbers, Vectors, id_of, rounded
 from benchmarks.serve_bare import session
 from benchmarks.yardsticks import Truth
 from bundle import Bundle, pad_histories, pad_item_ids, pad_items
+from loadtest.zipf import ranks
 from service.event import Event
 from service.item import Item
 
@@ -169,9 +169,3 @@ class Draw:
         lengths = rng.integers(few_many[0], few_many[1] + 1, len(topics)).tolist()
         rows = zip(tags.tolist(), lengths, strict=True)
         return [list(dict.fromkeys(row[:length])) for row, length in rows]
-
-
-def ranks(rng: np.random.Generator, sizes: NDArray[np.int64]) -> Numbers:
-    """For each size a rank below it from 0, the n-th (from 1) about as often as 1 / n."""
-    drawn = (sizes + 1.0) ** rng.random(sizes.shape)
-    return np.minimum(drawn.astype(np.int64), sizes) - 1

@@ -15,18 +15,10 @@ from benchmarks.catalogue import numbers_of
 from benchmarks.index_table import Row, at_most, time_of
 from benchmarks.serve_bare import TARGET
 from benchmarks.serve_contenders import FLOOR, KEY, LEAN, OBVIOUS, PROFILES, SHIPPED, Contender
-from benchmarks.serve_load import (
-    CONNECTIONS,
-    Outcome,
-    answers,
-    arrive,
-    at_random,
-    evenly,
-    request,
-    saturate,
-)
+from benchmarks.serve_load import CONNECTIONS, Outcome, answers, arrive, request, saturate
 from benchmarks.serve_population import Population
 from benchmarks.yardsticks import K, Rows
+from loadtest.arrivals import at_random, evenly
 from service.item import Item
 
 LEAN_SHARE, SHIPPED_SHARE, OBVIOUS_FACTOR = 0.8, 0.65, 2.5

@@ -17,6 +17,7 @@ from couple import (
     evaluate,
     export,
     items,
+    loadtest,
     reproduce,
     serve,
     train,
@@ -40,6 +41,7 @@ app.command("export")(export.export)
 app.add_typer(bundles.app, name="bundle")
 app.command("serve")(serve.serve)
 app.add_typer(items.app, name="items")
+app.command("loadtest")(loadtest.loadtest)
 app.add_typer(configuration.app, name="config")
 
 
