@@ -1,6 +1,7 @@
 # Two commands set up and prove everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+SLO ?= p99=50ms,errors=0
 BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
@@ -33,11 +34,12 @@ bench-index: $(VENV)/.dev
 bench-serve: $(VENV)/.dev
 	$(BIN)/python benchmarks/serve.py --bundle $(or $(BUNDLE),$(error name a folder: make bench-serve BUNDLE=bundle))
 
-# Three minutes on a service of its own; RATE: requests a second, OUT: where the page goes.
+# Three minutes on a service of its own; RATE: requests a second, SLO: what must be met, OUT: where
+# the page goes.
 loadtest: $(VENV)/.dev
 	$(BIN)/couple loadtest --bundle tests/golden/bundle --rate $(or $(RATE),50) --duration 40 \
 		--scenario steady --scenario spike --scenario mixed --scenario ramp \
-		--slo $(or $(SLO),p99=50ms,errors=0) --out $(or $(OUT),.couple/loadtest)
+		--slo $(SLO) --out $(or $(OUT),.couple/loadtest)
 
 # DATA: a prepared folder; REPORT: where the page and its runs go (hours; resumable).
 reproduce: $(VENV)/.dev

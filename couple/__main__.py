@@ -14,6 +14,7 @@ from couple import (
     configuration,
     data,
     demo,
+    doctor,
     evaluate,
     export,
     items,
@@ -41,6 +42,7 @@ app.command("export")(export.export)
 app.add_typer(bundles.app, name="bundle")
 app.command("serve")(serve.serve)
 app.add_typer(items.app, name="items")
+app.command("doctor")(doctor.doctor)
 app.command("loadtest")(loadtest.loadtest)
 app.add_typer(configuration.app, name="config")
 

@@ -26,7 +26,9 @@ SPAWNED = 1000.0  # users a second: a spike is there at once
 
 GIVEN = Task.given()
 SCENARIO = scenario(GIVEN.scenario)
-TRAFFIC = Traffic(GIVEN.words(), Size(), GIVEN.seconds, stored=GIVEN.stored)
+TRAFFIC = Traffic(
+    GIVEN.words(), Size.of(GIVEN.rate * GIVEN.seconds), GIVEN.seconds, stored=GIVEN.stored
+)
 CALLS = TRAFFIC.calls(dict(SCENARIO.mix), GIVEN.seed)
 RECORD = Record(GIVEN.seconds)
 BEGAN = time.time()

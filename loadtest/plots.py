@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 760, 210
 CURVES = {"p50": (50.0, GREEN), "p99": (99.0, BLUE), "max": (100.0, ORANGE)}
 QUANTILES = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999)
 NINES = (50, 90, 99, 99.9, 99.99, 99.999)
+LEFT = alt.Axis(minExtent=44)  # so that plots over one time stand one above the other
 Rows = list[dict[str, Any]]
 
 
@@ -51,7 +52,7 @@ def latency(record: Record, limit: float | None, name: str) -> str:
         .mark_line(strokeWidth=1.6, clip=True, interpolate="linear", point={"size": 14})
         .encode(
             x=_time(record),
-            y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log")),
+            y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log"), axis=LEFT),
             color=alt.Color("curve:N", scale=alt.Scale(domain=list(CURVES), range=colours)),
         )
     )
@@ -77,7 +78,7 @@ def requests(record: Record, name: str) -> str:
         .encode(
             x=_time(record),
             x2="end:Q",
-            y=alt.Y("rate:Q", title="requests a second", stack="zero"),
+            y=alt.Y("rate:Q", title="requests a second", stack="zero", axis=LEFT),
             color=alt.Color("kind:N", scale=scale),
             order=alt.Order("kind:N", sort="descending"),
         )
@@ -102,7 +103,7 @@ def percentiles(kinds: dict[str, Tally], name: str) -> str:
         .mark_line(strokeWidth=1.8, point={"size": 22})
         .encode(
             x=alt.X("nines:Q", scale=alt.Scale(type="log"), axis=axis),
-            y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log")),
+            y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log"), axis=LEFT),
             color=alt.Color("kind:N", scale=alt.Scale(range=[BLUE, ORANGE, GREEN])),
         )
     )
@@ -166,8 +167,12 @@ def _chart(rows: Rows) -> Any:
 
 def _time(record: Record) -> alt.X:
     domain = [0, max(record.seconds, record.width)]
-    title = "seconds since the start, by when a request was due"
-    return alt.X("at:Q", title=title, scale=alt.Scale(domain=domain, nice=False))
+    return alt.X(
+        "at:Q",
+        title="seconds since the start, by when a request was due",
+        scale=alt.Scale(domain=domain, nice=False),
+        axis=alt.Axis(tickCount=10),
+    )
 
 
 def _marks(record: Record) -> list[Any]:

@@ -33,7 +33,7 @@ class Options:
 class Suite:
     """Everything that can be refused is refused before a service is started or asked."""
 
-    def __init__(self, options: Options, tags: Sequence[str], size: Size | None = None) -> None:
+    def __init__(self, options: Options, tags: Sequence[str]) -> None:
         """`tags` are some that the service knows, frequent ones first.
 
         Raises:
@@ -43,7 +43,8 @@ class Suite:
         self._scenarios = [scenario(name) for name in dict.fromkeys(options.scenarios)]
         self._objectives = objectives(options.slo)
         seconds = options.seconds * len(self._scenarios)
-        self._traffic = Traffic(tags, size or Size(), seconds, stored=options.fill)
+        size = Size.of(options.rate * options.seconds)
+        self._traffic = Traffic(tags, size, seconds, stored=options.fill)
         for one in self._scenarios:
             if one.writes and not options.fill:
                 raise ScenarioRefused(f"{one.name} writes to the service: allow it with --fill")

@@ -44,6 +44,12 @@ class Size:
     users: int = 500
     k: int = 100
 
+    @classmethod
+    def of(cls, requests: float) -> "Size":
+        """For a run of so many: users who ask ten times on average, up to 500; items for each."""
+        users = int(min(cls.users, max(20, requests / 10)))
+        return cls(items=max(200, 4 * users), users=users)
+
 
 class Traffic:
     """The same for the same tags, size and seed."""
