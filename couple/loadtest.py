@@ -66,32 +66,43 @@ def loadtest(
     Example: couple loadtest --scenario steady --scenario ramp --rate 50 --slo p99=50ms,errors=0
     """
     with requires("loadtest"):
-        from loadtest import report
-        from loadtest.address import Address
-        from loadtest.errors import LoadTestError
-        from loadtest.suite import Options, Suite
+        from loadtest.suite import Options
     own = url is None
     options = Options(
         tuple(scenario or ["steady"]), rate, duration, slo, swap, fill or own, not own, closed
     )
+    page, met = _run(options, bundle, out, url, key)
+    typer.echo(page)
+    if not met:
+        raise typer.Exit(1)
+
+
+def _run(
+    options: "Options", bundle: Path, out: Path, url: str | None, key: str | None
+) -> tuple[Path, bool]:
+    """The page, and whether every objective is met."""
+    from loadtest import report
+    from loadtest.address import Address
+    from loadtest.errors import LoadTestError
+    from loadtest.suite import Suite
+
     try:
         suite = Suite(options, _tags(bundle))
         with _service(url, bundle, report.folder(out) / LOG) as where:
             found = asyncio.run(suite.run(Address.of(where, key), typer.echo))
-        where = report.write(out, found.outcomes, found.service, _command(options, own))
+        command = _command(options, own=url is None)
+        return report.write(out, found.outcomes, found.service, command), found.met
     except LoadTestError as error:
         raise LoadTestFailed(str(error)) from error
-    typer.echo(where)
-    if not found.met:
-        raise typer.Exit(1)
 
 
-def _command(options: "Options", own: bool) -> str:
+def _command(options: "Options", *, own: bool) -> str:
     """The call as others would write it: without paths of this machine, and without a key."""
     words = ["couple loadtest"] if own else ["couple loadtest --url URL --key KEY"]
     words += [f"--scenario {name}" for name in options.scenarios]
     words += [f"--rate {options.rate:g} --duration {options.seconds:g} --slo {options.slo}"]
     words += ["--fill"] if options.fill and not own else []
+    words += [f"--swap {options.swap}"] if options.swap else []
     words += ["--closed"] if options.closed else []
     return " ".join(words)
 

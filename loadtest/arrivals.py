@@ -21,8 +21,9 @@ def evenly(rate: float, seconds: float) -> Times:
 
 def at_random(rate: float, seconds: float, seed: int) -> Times:
     """A Poisson process of one rate, as many as are expected."""
-    gaps: Times = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds))
-    return gaps.cumsum()
+    gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds))
+    dues: Times = np.cumsum(gaps)
+    return dues
 
 
 def following(points: Points, seed: int) -> Times:
@@ -36,7 +37,8 @@ def following(points: Points, seed: int) -> Times:
     expected = np.concatenate([[0.0], np.cumsum(middle * np.diff(grid))])
     rng = np.random.default_rng(seed)
     marks = np.sort(rng.random(rng.poisson(expected[-1]))) * expected[-1]
-    return np.interp(marks, expected, grid)
+    dues: Times = np.interp(marks, expected, grid)
+    return dues
 
 
 def rate_at(points: Points, moment: float) -> float:
