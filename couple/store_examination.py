@@ -29,7 +29,8 @@ def examine(settings: Settings, now: Callable[[], float] = time.time) -> tuple[l
         with _client(settings) as redis:
             redis.ping()
             found = [*_findings(redis, settings, now)]
-            return found, int(redis.zcard(IDS))  # type: ignore[arg-type]  # redis-py leaves open whether it is awaited
+            held: Any = redis.zcard(IDS)
+            return found, int(held)
     except (AuthenticationError, NoPermissionError, ResponseError) as error:
         advice = "put the user and the password into COUPLE_REDIS_URL: redis://user:password@host"
         return [mend(ABOUT, f"{url} refuses us ({error})", advice)], 0
