@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index loadtest service trainer tests benchmarks
-CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py
+CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py
 
 .PHONY: setup demo test chaos check format bench bench-index bench-serve loadtest reproduce clean
 

@@ -16,6 +16,7 @@ from couple import (
     demo,
     doctor,
     evaluate,
+    events,
     export,
     items,
     loadtest,
@@ -44,6 +45,7 @@ app.command("serve")(serve.serve)
 app.add_typer(items.app, name="items")
 app.command("doctor")(doctor.doctor)
 app.command("loadtest")(loadtest.loadtest)
+app.add_typer(events.app, name="events")
 app.add_typer(configuration.app, name="config")
 
 

@@ -23,6 +23,7 @@ from trainer.sources.rows import Faults
 
 LIKED = 3  # where there is a rating, one above it is an interaction
 DISLIKED = f"events that are no {', '.join(POSITIVE_TYPES)}, or are rated {LIKED} or less"
+RECOMMENDATIONS, ASIDE = "recommendations.parquet", ".aside"  # see docs/events.md
 ACTION = ("user_id", "item_id", "timestamp")
 # What an event tells of its item, and how to see that it does.
 TOLD = {
@@ -77,7 +78,7 @@ def _tables(raw: Path) -> _Found:
 
 
 def _events(raw: Path) -> _Found:
-    files = sorted(raw.rglob("*.parquet")) if raw.is_dir() else [raw]
+    files = _files(raw) if raw.is_dir() else [raw]
     if not files:
         raise DataError(f"{raw} holds no Parquet file")
     streams, faults = [], []
@@ -92,6 +93,15 @@ def _events(raw: Path) -> _Found:
         streams.append(rows.select(*ACTION, "liked"))
         faults.append(given.faults)
     return _Found(_items(newest), pl.concat(streams), faults)
+
+
+def _files(raw: Path) -> list[Path]:
+    """Not what the drain is writing, nor what it keeps of recommendations."""
+    return [
+        path
+        for path in sorted(raw.rglob("*.parquet"))
+        if path.name != RECOMMENDATIONS and ASIDE not in path.relative_to(raw).parts
+    ]
 
 
 def _facts(given: Columns) -> dict[str, pl.Expr]:
