@@ -17,6 +17,7 @@ from couple import (
     doctor,
     evaluate,
     events,
+    experiments,
     export,
     items,
     loadtest,
@@ -46,6 +47,7 @@ app.add_typer(items.app, name="items")
 app.command("doctor")(doctor.doctor)
 app.command("loadtest")(loadtest.loadtest)
 app.add_typer(events.app, name="events")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(configuration.app, name="config")
 
 

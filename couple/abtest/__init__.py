@@ -1,0 +1,1 @@
+"""What an experiment showed: from drained Parquet to figures with intervals, and a page of them."""

@@ -1,0 +1,53 @@
+"""The report as one HTML file that needs nothing beside it: no script, no font, no network."""
+
+from html import escape
+
+from couple.abtest import charts
+from couple.abtest.report import Report
+from couple.abtest.sheets import Sheet, checks, sheets
+from trainer.reproduce.style import CSS
+
+
+def page(found: Report) -> str:
+    """The whole page."""
+    title = f"Experiment {found.name}"
+    by_title = {sheet.title: _sheet(sheet) for sheet in sheets(found)}
+    lifts, new_items = charts.lifts(found), charts.new_items(found)
+    parts = (
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="soft">{escape(found.first)} to {escape(found.last)} ({found.days:.1f} days); '
+        f"control: {escape(found.control)}. Forced arms are left out.</p>",
+        *(f'<p class="banner" role="note">{escape(text)}</p>' for text in checks(found)),
+        "<h2>Lifts</h2>",
+        _figure(lifts, "Each arm against the control.") if lifts else "",
+        by_title.pop("Lifts", ""),
+        "<h2>Arms</h2>",
+        by_title.pop("Arms"),
+        "<h2>New items</h2>",
+        _figure(new_items, "Distinct new items shown by the end of each day."),
+        "<h2>Checks</h2>",
+        *by_title.values(),
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body>\n</html>\n"
+    )
+
+
+def _figure(chart: str, caption: str) -> str:
+    return f"<figure><div>{chart}</div>\n<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _sheet(sheet: Sheet) -> str:
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in sheet.columns)
+    rows = "\n".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in sheet.rows
+    )
+    return (
+        f'<p class="soft"><b>{escape(sheet.title)}.</b> {escape(sheet.note)}</p>\n'
+        f'<div class="scroll"><table aria-label="{escape(sheet.title)}">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
+    )

@@ -1,0 +1,113 @@
+"""A report as titled tables of text, which the terminal and the page show alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from couple.abtest.charts import KINDS
+from couple.abtest.report import ArmFigures, Report
+
+NOTHING = "–"  # noqa: RUF001  # typography
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table; the first column is a name."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def sheets(found: Report) -> list[Sheet]:
+    """Every table that has a row."""
+    made = (_arms(found), _lifts(found), _ratios(found), _power(found), _left_out(found))
+    return [sheet for sheet in made if sheet.rows]
+
+
+def checks(found: Report) -> list[str]:
+    """Sentences on whether the figures can be believed."""
+    said = [
+        f"Sample-ratio check failed for {ratio.arm}: {ratio.found:.3f} users for one of "
+        f"{found.control}, due {ratio.due:.3f} (p = {ratio.p:.1g}). Do not trust the lifts before "
+        "you know why."
+        for ratio in found.ratios
+        if ratio.suspect
+    ]
+    if again := found.again:
+        verdict = "as it should be" if again.sound else "which is not as it should be"
+        said.append(
+            f"A/A: the same users divided at random {again.draws} times raised {again.alarms} "
+            f"false alarms, {again.share:.1%} (due 5 % ± {again.error:.1%}), {verdict}."
+        )
+    return said
+
+
+def _arms(found: Report) -> Sheet:
+    columns = ("arm", "users", "answers", "shown", "a user", "clicks", "CTR", "cold", "new items",
+               "hours")  # fmt: skip
+    note = (
+        f"Shown: impressions. Cold: shown within {found.cold_days:g} days after publication, as a "
+        "share of the impressions. New items: distinct ones that were cold when the arm first "
+        "showed them; hours: median from publication to that impression."
+    )
+    return Sheet("Arms", columns, [_arm(arm) for arm in found.arms], note)
+
+
+def _arm(arm: ArmFigures) -> list[str]:
+    hours = arm.new_items_median_hours
+    return [
+        arm.name,
+        f"{arm.users:,}",
+        f"{arm.requests:,}",
+        f"{arm.impressions:,}",
+        f"{arm.impressions_per_user:.2f}",
+        f"{arm.clicks:,}",
+        _percent(arm.ctr, 2),
+        _percent(arm.cold_share, 1),
+        f"{arm.new_items:,}",
+        NOTHING if hours is None else f"{hours:,.1f}",
+    ]
+
+
+def _lifts(found: Report) -> Sheet:
+    rows = [
+        [lift.arm, KINDS[lift.kind], _signed(lift.relative), _signed(lift.low),
+         _signed(lift.high), NOTHING if lift.p is None else f"{lift.p:.3g}"]
+        for lift in found.lifts
+    ]  # fmt: skip
+    columns = ("arm", "of", "lift", "from", "to", "p")
+    note = f"Relative to {found.control}; 95 % interval over users, delta method."
+    return Sheet("Lifts", columns, rows, note)
+
+
+def _ratios(found: Report) -> Sheet:
+    rows = [
+        [ratio.arm, f"{ratio.found:.3f}", f"{ratio.due:.3f}", f"{ratio.p:.3g}"]
+        for ratio in found.ratios
+    ]
+    return Sheet(
+        "Sample ratio", ("arm", "found", "due", "p"), rows, "Users for one of the control."
+    )
+
+
+def _power(found: Report) -> Sheet:
+    rows = [[f"{power.lift:.0%}", f"{power.users:,}", f"{power.days:,}"] for power in found.power]
+    note = (
+        "To see such a relative lift of CTR between two arms of one size with a power of 80 %; "
+        "days at the pace at which users have come so far."
+    )
+    return Sheet("What it takes", ("lift", "users", "days"), rows, note)
+
+
+def _left_out(found: Report) -> Sheet:
+    rows = [[reason, f"{count:,}"] for reason, count in found.left_out.items()]
+    return Sheet("Left out", ("what", "how many"), rows)
+
+
+def _percent(share: float | None, digits: int) -> str:
+    return NOTHING if share is None else f"{share:.{digits}%}"
+
+
+def _signed(share: float | None) -> str:
+    return NOTHING if share is None else f"{share:+.1%}"
