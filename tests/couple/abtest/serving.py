@@ -1,6 +1,6 @@
 """Drained folders made by hand: who was shown what in which arm, and what they clicked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from couple.drained import drained
@@ -23,7 +23,7 @@ def answer(
     request_id: str,
     user_id: str,
     arm: str | None,
-    items: dict[str, float | None],
+    items: Mapping[str, float | None],
     *,
     forced: bool = False,
     experiment: str = "e",

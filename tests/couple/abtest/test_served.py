@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from couple.abtest.served import NothingServed, read
-from tests.couple.abtest.serving import BEGAN_S, DAY_S, NEW, OLD, answer, keep, told
+from tests.couple.abtest.serving import BEGAN_S, DAY_S, NEW, OLD, Fact, answer, keep, told
 
 ITEMS: dict[str, float | None] = {"new": NEW, "old": OLD, "undated": None}
 
@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_item_of_an_answer_counts_once(folder: Path) -> None:
     """A second impression is none, a click shows what nobody said was shown."""
-    facts = [
+    facts: list[tuple[float, Fact]] = [
         (0.0, answer("r1", "u1", "a", ITEMS)),
         (0.1, told("r1", "u1", "new")),
         (0.2, told("r1", "u1", "new")),
@@ -37,7 +37,7 @@ def test_each_item_of_an_answer_counts_once(folder: Path) -> None:
 
 def test_what_belongs_to_no_arm_is_left_out_and_counted(folder: Path) -> None:
     """Forced arms, other experiments, unknown requests, and another user's word."""
-    facts = [
+    facts: list[tuple[float, Fact]] = [
         (0.0, answer("r1", "u1", "a", ITEMS)),
         (0.0, answer("forced", "u3", "a", ITEMS, forced=True)),
         (0.0, answer("other", "u4", "a", ITEMS, experiment="f")),
@@ -58,7 +58,7 @@ def test_what_belongs_to_no_arm_is_left_out_and_counted(folder: Path) -> None:
 
 def test_users_and_requests_of_two_arms_are_left_out(folder: Path) -> None:
     """A definition that was changed by hand must not count for both."""
-    facts = [
+    facts: list[tuple[float, Fact]] = [
         (0.0, answer("r1", "u1", "a", ITEMS)),
         (0.0, answer("r2", "u1", "b", ITEMS)),
         (0.0, answer("r3", "u2", "a", ITEMS)),
@@ -79,7 +79,7 @@ def test_users_and_requests_of_two_arms_are_left_out(folder: Path) -> None:
 def test_an_item_is_cold_for_some_days(folder: Path) -> None:
     """By its publication and the arrival of the impression; a caller's clock is no matter."""
     edge = {"edge": BEGAN_S - 7 * DAY_S + 3600}
-    facts = [
+    facts: list[tuple[float, Fact]] = [
         (0.0, answer("r1", "u1", "a", edge)),
         (0.9, told("r1", "u1", "edge")),
         (1.0, answer("r2", "u2", "a", edge)),
@@ -92,7 +92,7 @@ def test_an_item_is_cold_for_some_days(folder: Path) -> None:
 def test_new_items_are_counted_by_arm_and_day(folder: Path) -> None:
     """Those that were cold when the arm showed them first, and how old they were then."""
     many = {"x": NEW, "y": NEW - DAY_S, "old": OLD}
-    facts = [
+    facts: list[tuple[float, Fact]] = [
         (0.0, answer("r1", "u1", "a", many)),
         (0.0, answer("r2", "u2", "b", many)),
         (1.0, told("r1", "u1", "x")),
