@@ -18,7 +18,7 @@ import pytest
 from bundle import Bundle, open_bundle, pad_histories, pad_item_ids, pad_items
 from service.towers import OnnxTowers
 from tests.campaign import count
-from tests.golden.make import TASTES
+from tests.golden.tastes import TASTES
 from tests.service.conftest import Configure
 from tests.service.modelling import load, until_state
 from tests.service.rotating import rotated
