@@ -53,7 +53,11 @@ def test_bad_lines_are_counted_and_the_first_five_located(tmp_path: Path) -> Non
         ("page", b" <!DOCTYPE html><p>404", r"page is a web page, not data: download it again"),
         ("page.gz", b"\n<html>Moved", r"page.gz is a web page"),
         ("plain.gz", b"a 1\n", r"plain.gz is no gzip file"),
-        ("cut.gz", gzip.compress(b"a 1\n" * 9999, mtime=0)[:-20], r"cut.gz is cut short or damaged"),
+        (
+            "cut.gz",
+            gzip.compress(b"a 1\n" * 9999, mtime=0)[:-20],
+            r"cut.gz is cut short or damaged",
+        ),
         (
             "bad.gz",
             gzip.compress(b"a 1\n" * 99, mtime=0)[:20] + b"x" * 50,
