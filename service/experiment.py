@@ -1,33 +1,25 @@
 """What an experiment is: which users it takes, and what each of its arms serves."""
 
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service import buckets
+from service.channels.mix import TOLERANCE, Mix
 from service.text import Body, Name
 
-TOLERANCE = 1e-6  # how far from 1 weights and quotas may sum
 SPELLING = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # fit for a path, and for `experiment=arm`
 
 WEIGHTS = PydanticCustomError("weights", "Weights of the arms should sum to 1")
-QUOTAS = PydanticCustomError("quotas", "Quotas of the channels should sum to 1")
 EMPTY = PydanticCustomError("empty", "An arm should weigh at least 0.0001, one bucket of 10,000")
-TWICE = PydanticCustomError("twice", "Give each arm a name of its own, and name each channel once")
+TWICE = PydanticCustomError("twice", "Give each arm a name of its own")
 SLOTS = PydanticCustomError("slots", "Slots should be [from, to) with from below to")
 SALT = PydanticCustomError("salt", "The salt should differ from the layer: arms would follow slots")
 
 Spelled = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=SPELLING)]
 Slot = Annotated[int, Field(ge=0, le=buckets.COUNT)]
-
-
-class Share(Body):
-    """One channel of an arm, and its part of the places."""
-
-    name: Literal["model", "author", "fresh", "popular"]
-    quota: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Arm(Body):
@@ -36,17 +28,8 @@ class Arm(Body):
     name: Spelled
     weight: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
     bundle: Name | None = Field(None, description="a model's name or version")
-    channels: tuple[Share, ...] | None = Field(None, min_length=1)
+    channels: Mix | None = None
     version: str | None = Field(None, description="of the bundle; the service's, never a caller's")
-
-    @model_validator(mode="after")
-    def _sound(self) -> Self:
-        shares = self.channels or ()
-        if len({share.name for share in shares}) < len(shares):
-            raise TWICE
-        if shares and abs(sum(share.quota for share in shares) - 1) > TOLERANCE:
-            raise QUOTAS
-        return self
 
 
 class Experiment(Body):

@@ -71,6 +71,7 @@ class Generations:
     def __init__(self, given: Given, nursery: Nursery, tail: Tail) -> None:
         """Nothing is brought up before the first `pursue`."""
         self.active = given.generation
+        self.settled = False  # until what the plan wants answers, or cannot on this host
         self.own = given.own
         self.bundles = given.bundles
         self._given = (given.generation.model, given.folder)
@@ -136,6 +137,7 @@ class Generations:
         """Swap when what should answer lives, then let go of what nobody wants."""
         wanted = self.wanted
         target = self._live.get(wanted[0])
+        self.settled = self.settled or target is not None
         if target is not None and target is not self.active:
             log.info("model %s answers in place of %s", target.version, self.active.version)
             self.active = target
@@ -150,6 +152,7 @@ class Generations:
             except CoupleError as error:
                 log.error("model %s does not come up: %s", version, error)
                 self._rising[version].reason = str(error)
+                self.settled = self.settled or version == self.wanted[0]
             await asyncio.sleep(RETRY_S)
 
     async def _bring_up(self, version: str, *, first: bool) -> None:

@@ -78,7 +78,11 @@ class Model:
 
     def retrievable(self, item: Item) -> bool:
         """Whether the model can recommend it: of a target domain, with a tag that it can read."""
-        return item.domain in self.manifest.target_domains and bool(self.read(item))
+        return self.offers(item) and bool(self.read(item))
+
+    def offers(self, item: Item) -> bool:
+        """Whether it recommends items of such a domain at all."""
+        return item.domain in self.manifest.target_domains
 
     def embed_items(self, items: Sequence[Sequence[int]]) -> Vectors:
         """Tag ids of B items → [B, D]."""

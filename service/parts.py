@@ -38,6 +38,12 @@ class Parts:
     recommender: Recommender
     background: tuple["asyncio.Task[None]", ...]
 
+    @property
+    def ready(self) -> bool:
+        """Whether it holds the catalogue, by the model that should answer."""
+        generations = self.generations
+        return self.tail.ready and generations.settled and generations.active.sequence is not None
+
 
 def parts_of(request: Request) -> Parts:
     """The parts of the application that got this request."""

@@ -5,7 +5,7 @@ from html import escape
 from couple.abtest import charts
 from couple.abtest.report import Report
 from couple.abtest.sheets import Sheet, checks, sheets
-from trainer.reproduce.style import CSS
+from trainer.reproduce.style import document
 
 
 def page(found: Report) -> str:
@@ -28,13 +28,7 @@ def page(found: Report) -> str:
         "<h2>Checks</h2>",
         *by_title.values(),
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body>\n</html>\n"
-    )
+    return document(title, parts)
 
 
 def _figure(chart: str, caption: str) -> str:

@@ -11,7 +11,7 @@ NAMES: tuple[Name, ...] = ("model", "author", "fresh", "popular")
 
 TWICE = PydanticCustomError("twice", "Name each channel once")
 SUM = PydanticCustomError("sum", "Quotas should sum to 1")
-TOLERANCE = 1e-6
+TOLERANCE = 1e-6  # how far from 1 quotas and weights may sum
 
 
 class Share(BaseModel):

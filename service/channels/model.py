@@ -1,5 +1,7 @@
 """`model`: the items whose vectors lie nearest to the user's."""
 
+import numpy as np
+
 from service.channels.channel import Candidates, Question
 
 
@@ -8,7 +10,7 @@ class ModelChannel:
 
     def find(self, question: Question, wanted: int) -> Candidates:
         """Scores are inner products."""
-        if not question.user.any():
-            return []  # zeros are as near to everything
+        if not (question.user.any() and np.isfinite(question.user).all()):
+            return []  # zeros are as near to everything, and what is no number to nothing
         terms = question.terms
         return question.generation.search(question.user, wanted, terms.exclude, terms.filters)

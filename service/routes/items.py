@@ -81,13 +81,13 @@ async def _write(parts: Parts, changes: Sequence[Change]) -> Written:
 
 def _result(model: Model, item: Item, status: str) -> dict[str, Any]:
     known, unknown = model.split(item)
-    stand_ins = model.stand_ins(item)
+    stand_ins = [] if known else model.stand_ins(item)
     return {
         "item_id": item.item_id,
         "status": status,
         "known_tags": known,
         "unknown_tags": unknown,
-        "retrievable": model.retrievable(item),
+        "retrievable": model.offers(item) and bool(known or stand_ins),
         **({"stand_in_tags": stand_ins} if stand_ins else {}),
     }
 

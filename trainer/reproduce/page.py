@@ -7,7 +7,7 @@ from trainer.reproduce import plots
 from trainer.reproduce.results import Candidate, Case, Finding, Item, Results
 from trainer.reproduce.rows import BLOCKS
 from trainer.reproduce.sheets import Sheet, sheets
-from trainer.reproduce.style import CSS
+from trainer.reproduce.style import document
 from trainer.reproduce.wording import number
 
 VERDICTS = {"holds": "Holds", "fails": "Does not hold", "open": "Not shown"}
@@ -34,13 +34,7 @@ def page(found: Results) -> str:
         _failures(found),
         _again(found, by_name),
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body>\n</html>\n"
-    )
+    return document(title, parts)
 
 
 def _head(found: Results, title: str) -> str:

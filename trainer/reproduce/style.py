@@ -1,5 +1,8 @@
 """How the page looks: system fonts, one column, tables that scroll sideways on a phone."""
 
+from collections.abc import Iterable
+from html import escape
+
 CSS = """
 :root { --ink: #222; --soft: #595959; --line: #d9d9d9; --pale: #f5f6f7;
   --good: #00623f; --bad: #a33c00; --open: #595959; }
@@ -54,3 +57,14 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   th, td { padding: .15rem .3rem; } figure, .case, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; } }
 """
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A page of its own from the parts of its body that are not empty; it loads nothing."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body>\n</html>\n"
+    )
