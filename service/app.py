@@ -147,7 +147,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
-    attention = Attention(counters, facts)
+    attention = Attention(counters, facts, clock, lambda: generations.domains)
     stream = EventStream(redis, settings.events_length, counters)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations)
     block_ms = settings.tail_block_ms

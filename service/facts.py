@@ -7,13 +7,14 @@ away: so what is held depends on the place in the log alone, and `digest` compar
 Shapes: R rows of an operation. A row is an item's number for as long as it is here.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.attributes import Profiles, profile_of
-from index.rows import NO_ITEM, Columns, RowNumbers, Rows
+from index.rows import NO_ITEM, NO_ROWS, Columns, RowNumbers, Rows
 from service.catalogue import Stored
 from service.digest import MODULUS, Digest, stamp
 from service.item import Attributes
@@ -54,7 +55,7 @@ class Facts:
         self._domains: dict[str, int] = {}  # a domain once named keeps its number
         self._authors = Postings()
         self._alike = Postings()  # by number of their set of attributes
-        self._newest = Newest()
+        self._windows: defaultdict[int, Newest] = defaultdict(Newest)  # by number of domain
         self._total = 0
 
     def __len__(self) -> int:
@@ -73,13 +74,12 @@ class Facts:
         kept = [stored for stored in items.values() if stored is not None]
         columns, known = self._columns(kept), self._rows.find(items)
         before = dict(zip(known.tolist(), self._rows.room.profiles[known].tolist(), strict=True))
+        left = self._traits.domains[known].tolist()
         self._leave(known)
         self._drop(self._rows.find([one for one, stored in items.items() if stored is None]))
-        self._regroup(before, self._enter(kept, columns))
-        now = self._now()
-        self._newest.cut(now)
-        if self._newest.sparse(now):
-            self._refill(now)
+        entered = self._enter(kept, columns)
+        self._regroup(before, entered)
+        self._trim({*left, *self._traits.domains[entered].tolist()})
 
     def _columns(self, items: Sequence[Stored]) -> Columns:
         now = self._now()
@@ -97,7 +97,7 @@ class Facts:
         columns = self._rows.room
         for row in rows.tolist():
             self._profiles.release(int(columns.profiles[row]))
-            self._newest.drop(self._entry(row))
+            self._windows[self._traits.domains[row]].drop(self._entry(row))
             if (author := self._traits.authors[row]) is not None:
                 self._authors.drop(author, row, columns.published)
         self._total = (self._total - sum(self._traits.stamps[rows].tolist())) % MODULUS
@@ -118,7 +118,7 @@ class Facts:
         self._traits.authors[rows] = [one.item.author_id for one in items]
         self._total = (self._total + sum(stamps)) % MODULUS
         for row, one in zip(rows.tolist(), items, strict=True):
-            self._newest.add(self._entry(row))
+            self._windows[self._traits.domains[row]].add(self._entry(row))
             if one.item.author_id is not None:
                 self._authors.add(one.item.author_id, row, columns.published)
         return rows
@@ -140,13 +140,23 @@ class Facts:
     def _entry(self, row: int) -> Entry:
         return -float(self._rows.room.published[row]), int(self._traits.stamps[row]), row
 
-    def _refill(self, now: float) -> None:
-        """The window over the newest items again, after many of them left."""
+    def _trim(self, domains: Iterable[int]) -> None:
+        """Windows that changed: the oldest leave one that is too long, a short one is filled."""
+        now = self._now()
+        for domain in domains:
+            window = self._windows[domain]
+            window.cut(now)
+            if window.sparse(now):
+                self._refill(domain, now)
+
+    def _refill(self, domain: int, now: float) -> None:
+        """The window over a domain's newest items again, after many of them left."""
         stored = self._all({})
+        stored = stored[self._traits.domains[stored] == domain]
         ahead = self._rows.room.published[stored] > now
         past = self.newest_of(stored[~ahead], 2 * WIDTH)
         rows = [*stored[ahead].tolist(), *past.tolist()]
-        self._newest.fill(map(self._entry, rows), whole=len(rows) == len(stored))
+        self._windows[domain].fill(map(self._entry, rows), whole=len(rows) == len(stored))
 
     def note_seen(self, item_ids: Sequence[str], counts: Sequence[int]) -> None:
         """How often each of some items was seen, as last counted."""
@@ -154,19 +164,32 @@ class Facts:
             if (row := self._rows.get(item_id)) is not None:
                 self._traits.seen[row] = count
 
-    @property
-    def window(self) -> Newest:
-        """The newest items, live or not."""
-        return self._newest
+    def window(self, domain: str) -> Newest:
+        """The newest items of a domain, live or not."""
+        return self._windows.get(self._domains.get(domain, -1), Newest())
 
     def latest(self, terms: Terms, wanted: int) -> RowNumbers:
         """Eligible rows, the newest first: `wanted` where there are as many, or even more."""
         if not self._narrow(terms.filters):
-            rows = self._newest.rows[self.eligible(self._newest.rows, terms)]
-            if self._newest.whole or len(rows) >= wanted:
-                return rows
+            found = [self._in_window(domain, terms, wanted) for domain in set(terms.domains)]
+            enough = [rows for rows in found if rows is not None]
+            if len(enough) == len(found):
+                return self._merged(enough)
         rows = self._all(terms.filters)
         return self.newest_of(rows[self.eligible(rows, terms)], wanted)
+
+    def _in_window(self, domain: str, terms: Terms, wanted: int) -> RowNumbers | None:
+        """Eligible rows of a domain's window; None where older ones may be wanted too."""
+        window = self.window(domain)
+        rows = window.rows[self.eligible(window.rows, terms)]
+        return rows if window.whole or len(rows) >= wanted else None
+
+    def _merged(self, found: Sequence[RowNumbers]) -> RowNumbers:
+        """All of these, the newest first, as each of them is."""
+        if len(found) == 1:
+            return found[0]
+        rows = np.concatenate([NO_ROWS, *found])
+        return self.newest_of(rows, len(rows))
 
     def _narrow(self, filters: Attributes) -> bool:
         """Whether looking at all that match is less work than looking at the newest."""

@@ -87,6 +87,12 @@ class Generations:
         return tuple(self._live.values())
 
     @property
+    def domains(self) -> set[str]:
+        """Those of which any model that lives recommends items."""
+        live = (self.active, *self._live.values())
+        return {domain for one in live for domain in one.model.manifest.target_domains}
+
+    @property
     def wanted(self) -> list[str]:
         """Versions there should be, the active one first."""
         return self._plan.wanted(self.own.version)

@@ -1,7 +1,8 @@
-"""The newest items, kept in order beside changes, so that nobody sorts a million to list a hundred.
+"""A domain's newest items, in order beside changes: nobody sorts a million to list a hundred.
 
 Entries are (-published, stamp, row): the newest first, and those of one time in an order that is
 the same on every replica and favours no id. What is older than the window's end is not kept here.
+Each domain has a window of its own, lest thousands of products push out the videos.
 """
 
 from bisect import bisect_left, insort
@@ -34,6 +35,10 @@ class Newest:
         if self._rows is None:
             self._rows = np.array([row for _, _, row in self._entries], dtype=np.int64)
         return self._rows
+
+    def past(self, now: float) -> RowNumbers:
+        """Row numbers of what is published."""
+        return self.rows[self._published(now) :]
 
     def add(self, entry: Entry) -> None:
         """One more item, kept if it is new enough."""

@@ -15,7 +15,6 @@ from service.event import Event
 from service.event_stream import EventStream
 from service.generations import Generations
 from service.histories import Histories
-from service.item import Item
 
 UNKNOWN_ITEM = "the catalogue holds no such item: give tags or a title"
 
@@ -49,7 +48,8 @@ class Recorder:
         once = distinct(whole)
         statuses = await self.histories.record(once)
         fresh = [e for e, status in zip(once, statuses, strict=True) if status != "duplicate"]
-        counted = [event for event in fresh if self._counts(items.get(event.item_id))]
+        domains = self.generations.domains  # of what can be recommended; the rest is not counted
+        counted = [e for e in fresh if (item := items.get(e.item_id)) and item.domain in domains]
         await self.stream.append(fresh, counted, self.clock.now())
         await self.histories.settle(fresh, self.clock.now())
         rejected = [
@@ -58,13 +58,6 @@ class Recorder:
             if not (event.told or event.item_id in items)
         ]
         return Recorded(len(fresh), len(whole) - len(fresh), rejected)
-
-    def _counts(self, item: Item | None) -> bool:
-        """Whether it can be recommended, so that it matters how many saw and liked it."""
-        live = self.generations.live
-        return item is not None and any(
-            item.domain in one.model.manifest.target_domains for one in live
-        )
 
     async def erase(self, user_id: str) -> bool:
         """Forget a user, and tell all workers and the event stream's readers to."""

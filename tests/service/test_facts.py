@@ -44,7 +44,7 @@ def newest_ids(facts: Facts, terms: Terms, count: int = 100) -> list[str]:
 
 
 def window_ids(facts: Facts) -> list[str]:
-    return facts.ids(facts.window.rows)
+    return facts.ids(facts.window("live").rows)
 
 
 def test_only_what_is_live_and_of_a_domain_asked_for_is_eligible() -> None:
@@ -158,6 +158,32 @@ def test_impressions_stay_with_an_item_and_not_with_its_row() -> None:
     assert facts.seen(facts.find(["c", "b"])).tolist() == [0, 0]
 
 
+def test_items_of_one_domain_leave_the_window_of_another_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many newer ones there are; the window of their own is cut."""
+    monkeypatch.setattr(newest, "WIDTH", 16)
+    videos = [stored(f"v{n}", n) for n in range(30)]
+    products = [stored(f"p{n}", 100 + n, domain="shop") for n in range(500)]
+    facts = filled(*videos, *products)
+    assert window_ids(facts) == [f"v{n}" for n in reversed(range(30))]
+    assert facts.window("live").whole
+    assert len(facts.window("shop").rows) == 16
+    assert newest_ids(facts, LIVE, 99) == window_ids(facts)
+    facts.put({"v29": stored("v29", 999, version=2, domain="shop"), "v0": None})
+    assert window_ids(facts) == [f"v{n}" for n in reversed(range(1, 29))]
+    assert facts.ids(facts.window("shop").rows[:2]) == ["v29", "p499"]
+    assert facts.window("unheard of").rows.tolist() == []
+
+
+def test_of_the_past_is_what_is_published() -> None:
+    facts = filled(stored("ahead", NOW + 1), stored("now", NOW), stored("before", NOW - 1))
+    window = facts.window("live")
+    assert facts.ids(window.past(NOW)) == ["now", "before"]
+    assert facts.ids(window.past(NOW + 1)) == ["ahead", "now", "before"]
+    assert facts.ids(window.past(0)) == []
+
+
 class Oracle:
     """The same, the obvious way."""
 
@@ -170,12 +196,12 @@ class Oracle:
             if one:
                 self.items[item_id] = one
 
-    def newest(self) -> list[str]:
-        """All published ones, the newest first."""
+    def newest(self, *domains: str) -> list[str]:
+        """All published ones of some domains, the newest first."""
         ranked = [
             (-(one.item.published_at or 0), stamp(item_id, one.version), item_id)
             for item_id, one in self.items.items()
-            if (one.item.published_at or 0) <= NOW
+            if (one.item.published_at or 0) <= NOW and one.item.domain in domains
         ]
         return [item_id for *_, item_id in sorted(ranked)]
 
@@ -193,6 +219,7 @@ def changes(seed: random.Random, ids: Sequence[str], version: int) -> dict[str, 
             float(seed.randrange(900, 1010)),
             version=version,
             author=seed.choice(["x", "y", None]),
+            domain=seed.choice(["live", "live", "shop"]),
             attributes={"parity": str(version % 2)},
         )
         for item_id in seed.sample(ids, 40)
@@ -212,12 +239,14 @@ def test_random_programs_agree_with_the_obvious(
         some = changes(seed, ids if version % 20 else ids[:50], version)
         facts.put(some)
         oracle.put(some)
-        expected = oracle.newest()
+        expected = oracle.newest("live")
         window = [one for one in window_ids(facts) if one in set(expected)]
         assert window == expected[: len(window)]
         assert len(window) >= min(8, len(expected))
-        assert not facts.window.whole or len(window) == len(expected)
+        assert not facts.window("live").whole or len(window) == len(expected)
         assert newest_ids(facts, LIVE, 30) == expected[:30]
+        both = LIVE._replace(domains=["shop", "live"])
+        assert newest_ids(facts, both, 30) == oracle.newest("live", "shop")[:30]
         odd = [one for one in expected if oracle.items[one].version % 2]
         filters: Attributes = {"parity": "1"}
         assert newest_ids(facts, LIVE._replace(filters=filters), 30) == odd[:30]

@@ -107,6 +107,24 @@ async def test_the_newest_come_first_and_what_nobody_saw_before_them(
         assert found == pytest.approx([1 + 1 / 3, 1 + 1 / 4, 1 / 2], abs=1e-3)
 
 
+async def test_other_domains_and_coming_items_leave_fresh_its_view(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many newer products and announced videos there are, impressions are read."""
+    monkeypatch.setattr("service.newest.WIDTH", 2)
+    monkeypatch.setattr("service.attention.READ", 2)
+    async with running(configure(channels=mix(fresh=1), fresh_exposures=1)) as service:
+        await service.items(
+            item("a", 1),
+            item("b", 2),
+            *(item(f"p{n}", 0, domain="shop") for n in range(20)),
+            *(item(f"ahead{n}", -1) for n in range(3)),
+        )
+        await service.events({"item_id": "a", "type": "impression"})
+        await refresh(service)
+        assert await service.found(user_id="x") == ["b", "a"]
+
+
 async def test_what_is_liked_lately_comes_first(configure: Configure) -> None:
     """By positives of all users, each worth half after a half-life; impressions are none."""
     settings = configure(channels=mix(popular=1), popular_half_life_s=3600)
