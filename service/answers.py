@@ -124,7 +124,9 @@ class SimilarAnswer(BaseModel):
     candidates: list[Candidate]
     model: ModelName
     sequence: str | None
-    degraded: list[Literal["unknown_tags", "redis_unavailable", "stale_index", "short"]]
+    degraded: list[
+        Literal["unknown_tags", "redis_unavailable", "stale_index", "model_failed", "short"]
+    ]
 
 
 class RecommendAnswer(BaseModel):
@@ -137,7 +139,14 @@ class RecommendAnswer(BaseModel):
     experiments: list[Arm]
     sequence: str | None
     degraded: list[
-        Literal["no_history", "unknown_tags", "redis_unavailable", "stale_index", "short"]
+        Literal[
+            "no_history",
+            "unknown_tags",
+            "redis_unavailable",
+            "stale_index",
+            "model_failed",
+            "short",
+        ]
     ]
 
 

@@ -76,7 +76,7 @@ def _pairs(model: Model, user: Carried, tags: list[int]) -> dict[int, dict[str, 
 
 
 def _vectors(model: Model, tags: Sequence[int]) -> Vectors:
-    return model.embed_items([[tag] for tag in tags])
+    return np.nan_to_num(model.item_vectors([[tag] for tag in tags]))  # unlike all, if it fails
 
 
 def _best(pairs: list[dict[str, object]]) -> list[dict[str, object]]:

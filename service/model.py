@@ -1,9 +1,13 @@
 """A bundle that answers: towers that replayed their probe, tags in both directions, item ids."""
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+
+import numpy as np
 
 from bundle import (
     Bundle,
@@ -22,6 +26,8 @@ from service.event import Watched
 from service.item import Item
 from service.together import Together
 from service.towers import OnnxTowers
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Model:
     towers: Towers
     item_ids: ItemIds = field(default_factory=ItemIds)
     graph_bytes: int = 0
+    failures: Counter[str] = field(default_factory=Counter)  # while answering, by tower
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Model":
@@ -88,6 +95,14 @@ class Model:
         """Tag ids of B items → [B, D]."""
         return self.towers.item(pad_items(items, self.manifest.max_tags))
 
+    def item_vectors(self, items: Sequence[Sequence[int]]) -> Vectors:
+        """The same for an answer: where the tower fails, all NaN."""
+        try:
+            return self.embed_items(items)
+        except BundleRefused as error:
+            self._note("item", error)
+            return np.full((len(items), self.manifest.dim), np.nan, dtype=np.float32)
+
     def known(self, history: Sequence[Watched]) -> Known:
         """A history, oldest item first, as this model's numbers."""
         limits = self.manifest
@@ -100,11 +115,26 @@ class Model:
 
     @cached_property
     def users(self) -> Together[Known, Vectors]:
-        """Histories → users' vectors [I, D]; one run of the tower for all of the same time."""
-        return Together(self._users, apart=BundleRefused)
+        """Histories → users' vectors [I, D]; one run of the tower for all of the same time.
+
+        Where it fails for a history that user's are NaN, and other channels answer.
+        """
+        return Together(self._users)
 
     async def _users(self, known: Sequence[Known]) -> list[Vectors]:
-        return list(self.embed_users(known))
+        try:
+            return list(self.embed_users(known))
+        except BundleRefused as error:
+            if len(known) > 1:  # perhaps one of them brought it on all
+                return [(await self._users([one]))[0] for one in known]
+            self._note("user", error)
+            shape = self.manifest.interests, self.manifest.dim
+            return [np.full(shape, np.nan, dtype=np.float32)]
+
+    def _note(self, tower: str, error: BundleRefused) -> None:
+        self.failures[tower] += 1
+        if self.failures[tower] == 1:  # once is enough: `degraded` says when it goes on
+            log.error("model %s fails as it answers: %s", self.manifest.version, error)
 
     def embed_users(self, known: Sequence[Known]) -> Vectors:
         """Histories of B users → [B, I, D]; in company a user's vector changes by rounding only."""

@@ -129,6 +129,7 @@ class Recommender:
             "unknown_tags": bool(asked.history) and not asked.known,
             "redis_unavailable": past is None or past.remembered,
             "stale_index": _behind(generation, after),
+            "model_failed": not np.isfinite(user).all(),
             "short": len(found) < ask.k,
         }
         at = generation.sequence
@@ -144,11 +145,13 @@ class Recommender:
         generation = self.generations.active
         await self._wait_for(generation, after)
         item = await self._item(like)
-        found = _nearest(generation, item, like) if item else []
+        nearest = _nearest(generation, item, like) if item else []
+        found = nearest or []
         reasons = {
             "unknown_tags": item is not None and not generation.model.ids(item.tags, item.title),
             "redis_unavailable": item is None,
             "stale_index": _behind(generation, after),
+            "model_failed": nearest is None,
             "short": len(found) < like.k,
         }
         channels: list[Name] = ["model"] * len(found)
@@ -197,10 +200,13 @@ def _asked(generation: Generation, ask: Ask, past: Past | None) -> _Asked:
     return _Asked(ask, past, history, generation.model.known(history))
 
 
-def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]]:
+def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]] | None:
+    """None where the item tower fails."""
     model = generation.model
-    vector = model.embed_items([model.read(item)])  # [1, D]
-    if not (vector.any() and np.isfinite(vector).all()):
+    vector = model.item_vectors([model.read(item)])  # [1, D]
+    if not np.isfinite(vector).all():
+        return None
+    if not vector.any():
         return []  # no known tag, so no direction: everything would be as near
     exclude = {*like.exclude, item.item_id}
     return generation.search(vector[:, None], like.k, exclude, like.filters)

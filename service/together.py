@@ -28,18 +28,9 @@ class Call(Generic[Asked, Answered]):
 class Together(Generic[Asked, Answered]):
     """A function of a sequence, called once for all callers of a round."""
 
-    def __init__(
-        self,
-        answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]],
-        apart: type[Exception] | tuple[()] = (),
-    ) -> None:
-        """`answer` gives as many answers as it is asked for, in order.
-
-        After an error of the kind `apart`, which one caller may have brought on all, each caller is
-        answered alone; any other error is everybody's.
-        """
+    def __init__(self, answer: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]]) -> None:
+        """`answer` gives as many answers as it is asked for, in order; its error is everybody's."""
         self._answer = answer
-        self._apart = apart
         self._calls: list[Call[Asked, Answered]] = []
         self._serving: asyncio.Task[None] | None = None
 
@@ -69,18 +60,11 @@ class Together(Generic[Asked, Answered]):
         try:
             answers = iter(await self._answer([one for call in calls for one in call.asked]))
         except Exception as error:  # noqa: BLE001  # it is raised where it was asked for
-            await self._fail(calls, error)
+            for call in calls:
+                if not call.answers.done():
+                    call.answers.set_exception(error)
             return
         for call in calls:
             mine = list(islice(answers, len(call.asked)))
             if not call.answers.done():
                 call.answers.set_result(mine)
-
-    async def _fail(self, calls: Sequence[Call[Asked, Answered]], error: Exception) -> None:
-        if len(calls) > 1 and isinstance(error, self._apart):
-            for call in calls:
-                await self._settle([call])
-            return
-        for call in calls:
-            if not call.answers.done():
-                call.answers.set_exception(error)

@@ -89,14 +89,3 @@ async def test_an_error_is_everybodys() -> None:
     found = await asyncio.gather(together([2]), together([3]), return_exceptions=True)
     assert [type(one) for one in found] == [ValueError, ValueError]
     assert await together([2]) == [1]
-
-
-async def test_an_error_that_one_may_have_brought_is_only_its_own() -> None:
-    """All are asked again, apart."""
-    halves = Halves()
-    together = Together(halves, apart=ValueError)
-    calls = (together([2]), together([3]), together([4, 6]))
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    assert [found[0], found[2]] == [[1], [2, 3]]
-    assert isinstance(found[1], ValueError)
-    assert halves.batches == [[2, 3, 4, 6], [2], [3], [4, 6]]

@@ -1,7 +1,5 @@
 """The towers on onnxruntime: what they refuse to load, and what they compute."""
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from bundle import BundleRefused, open_bundle, pad_histories, pad_item_ids, replay
-from service.event import Watched
-from service.model import Known, Model
+from service.model import Model
 from service.towers import OnnxTowers
 from tests.service import remembering, tiny
 
@@ -135,32 +132,3 @@ def test_a_graph_with_too_few_items_is_refused_as_it_is_opened(tmp_path: Path) -
     bundle = open_bundle(remembering.write_bundle(tmp_path, short))
     with pytest.raises(BundleRefused, match="the user tower fails on tags of shape"):
         Model.of(bundle)
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("written", [tiny.write_bundle, remembering.write_bundle])
-async def test_users_of_one_turn_have_the_vectors_they_have_alone(
-    tmp_path: Path, written: Callable[[Path], Path]
-) -> None:
-    """Up to rounding, whatever the company: long histories, empty ones, several of one caller."""
-    model = Model.of(open_bundle(written(tmp_path)))
-    entries = [[Watched(f"p{n}", [tag]) for tag in tiny.TAGS[:n]] for n in range(7)]
-    histories = [model.known(entry) for entry in entries]
-    together = await asyncio.gather(*(model.users([one]) for one in histories))
-    both = await model.users(histories[2:4])
-    alone = [model.embed_users([one])[0] for one in histories]
-    np.testing.assert_allclose([user for (user,) in together], alone, atol=1e-6)
-    np.testing.assert_allclose(both, alone[2:4], atol=1e-6)
-
-
-@pytest.mark.anyio
-async def test_a_history_that_the_tower_fails_on_is_refused_alone(tmp_path: Path) -> None:
-    """The others of its turn have their vectors."""
-    model = Model.of(open_bundle(tiny.write_bundle(tmp_path)))
-    past_the_table, sound = Known([[10_000]], []), Known([[1]], [])
-    calls = (model.users([one]) for one in (sound, past_the_table, sound))
-    first, refused, last = await asyncio.gather(*calls, return_exceptions=True)
-    assert isinstance(refused, BundleRefused)
-    for found in (first, last):
-        assert isinstance(found, list)
-        np.testing.assert_array_equal(found[0], model.embed_users([sound])[0])

@@ -17,12 +17,18 @@ TAGS = ("wok", "noodles", "street food", "night market", "cats", "dogs", "footba
 
 
 def graph(
-    axes: str, sums: tuple[int, ...], output: str, shape: list[str | int], *, bias: float
+    axes: str,
+    sums: tuple[int, ...],
+    output: str,
+    shape: list[str | int],
+    rows: Vectors | None = None,
+    *,
+    bias: float,
 ) -> bytes:
     """tags → Gather → sum over `sums` → + bias → length one (zero stays zero)."""
     push = np.full(DIM, bias, dtype=np.float32)
     constants: dict[str, np.ndarray[Any, Any]] = {
-        "table": table(),
+        "table": table() if rows is None else rows,
         "axes": np.array(sums, dtype=np.int64),
         "last": np.array([-1], dtype=np.int64),
         "push": push,
@@ -51,14 +57,14 @@ def graph(
     return bytes(model.SerializeToString())
 
 
-def user_tower() -> bytes:
+def user_tower(rows: Vectors | None = None) -> bytes:
     """[B, L, N] → [B, 1, D]; an empty history is a vector that favours nothing."""
-    return graph("B,L,N", (1, 2), "user", ["B", 1, DIM], bias=0.01)
+    return graph("B,L,N", (1, 2), "user", ["B", 1, DIM], rows, bias=0.01)
 
 
-def item_tower() -> bytes:
-    """[B, N] → [B, D]."""
-    return graph("B,N", (1,), "item", ["B", DIM], bias=0.0)
+def item_tower(rows: Vectors | None = None) -> bytes:
+    """[B, N] → [B, D]; `rows` in place of the table."""
+    return graph("B,N", (1,), "item", ["B", DIM], rows, bias=0.0)
 
 
 def table() -> Vectors:
