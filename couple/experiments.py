@@ -49,7 +49,7 @@ def report(
         from couple.abtest.report import report as run
     options = Options(control, _weights(weight or []), cold_days, DRAWS if aa else 0)
     found = run(data, name, options)
-    _print(found)
+    show(found)
     if json:
         json.write_text(found.model_dump_json(indent=1) + "\n")
     if html:
@@ -69,24 +69,22 @@ def _weights(given: list[str]) -> dict[str, float]:
     return weights
 
 
-def _print(found: "Report") -> None:
+def show(found: "Report") -> None:
+    """Print its tables, and what is to be said of them."""
     from rich.console import Console
     from rich.table import Table
 
-    from couple.abtest.sheets import checks, sheets
+    from couple.abtest.sheets import checks, sheets, span
 
     console = Console()
-    console.print(
-        f"[bold]{found.name}[/]: {found.first} to {found.last} ({found.days:.1f} days)",
-        highlight=False,
-    )
+    console.print(f"[bold]{found.name}[/]: {span(found)}", highlight=False)
     for sheet in sheets(found):
-        table = Table(title=sheet.title, title_justify="left", box=None)
+        table = Table(title=sheet.title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for place, column in enumerate(sheet.columns):
-            table.add_column(column, justify="right" if place else "left")
+            table.add_column(column, justify="right" if place else "left", overflow="fold")
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
         console.print(sheet.note, style="dim", markup=False, highlight=False)
-    for text in checks(found):
-        console.print(text, markup=False, highlight=False)
+    for check in checks(found):
+        console.print(check.text, markup=False, highlight=False)

@@ -56,6 +56,8 @@ def new_items(found: Report) -> str:
         for day, items in enumerate((0, *arm.new_items_by_day))
     ]
     names = [arm.name for arm in found.arms]
+    # The control's line is whole, so it shows through where another lies on it.
+    dashes = alt.Scale(domain=names, range=[[1, 0], *[[5, 4]] * (len(names) - 1)])
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_line(strokeWidth=1.8, point=True)
@@ -64,6 +66,7 @@ def new_items(found: Report) -> str:
             y=alt.Y("items:Q", title="distinct new items shown"),
             color=alt.Color("arm:N", title=None, sort=names,
                             scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)]))),
+            strokeDash=alt.StrokeDash("arm:N", title=None, sort=names, scale=dashes),
         )
         .properties(width=460, height=220)
     )  # fmt: skip

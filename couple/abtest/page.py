@@ -4,7 +4,7 @@ from html import escape
 
 from couple.abtest import charts
 from couple.abtest.report import Report
-from couple.abtest.sheets import Sheet, checks, sheets
+from couple.abtest.sheets import Check, Sheet, checks, sheets, span
 from trainer.reproduce.style import document
 
 
@@ -15,9 +15,9 @@ def page(found: Report) -> str:
     lifts, new_items = charts.lifts(found), charts.new_items(found)
     parts = (
         f"<h1>{escape(title)}</h1>",
-        f'<p class="soft">{escape(found.first)} to {escape(found.last)} ({found.days:.1f} days); '
+        f'<p class="soft">{span(found)}; '
         f"control: {escape(found.control)}. Forced arms are left out.</p>",
-        *(f'<p class="banner" role="note">{escape(text)}</p>' for text in checks(found)),
+        *map(_banner, checks(found)),
         "<h2>Lifts</h2>",
         _figure(lifts, "Each arm against the control.") if lifts else "",
         by_title.pop("Lifts", ""),
@@ -29,6 +29,11 @@ def page(found: Report) -> str:
         *by_title.values(),
     )
     return document(title, parts)
+
+
+def _banner(check: Check) -> str:
+    kind = "banner sound" if check.sound else "banner"
+    return f'<p class="{kind}" role="note">{escape(check.text)}</p>'
 
 
 def _figure(chart: str, caption: str) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from couple.abtest.charts import KINDS
-from couple.abtest.report import ArmFigures, Report
+from couple.abtest.report import AgainFigures, ArmFigures, RatioFigures, Report
 
 NOTHING = "–"  # noqa: RUF001  # typography
 
@@ -19,28 +20,48 @@ class Sheet:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Check:
+    """A sentence on whether the figures can be believed, and whether it says that they can."""
+
+    text: str
+    sound: bool
+
+
 def sheets(found: Report) -> list[Sheet]:
     """Every table that has a row."""
     made = (_arms(found), _lifts(found), _ratios(found), _power(found), _left_out(found))
     return [sheet for sheet in made if sheet.rows]
 
 
-def checks(found: Report) -> list[str]:
-    """Sentences on whether the figures can be believed."""
-    said = [
+def span(found: Report) -> str:
+    """When it was, in UTC, to the minute."""
+    first, last = map(datetime.fromisoformat, (found.first, found.last))
+    return f"{first:%F %H:%M} to {last:%F %H:%M} UTC ({found.days:.1f} days)"
+
+
+def checks(found: Report) -> list[Check]:
+    """What there is to say: of the sample ratio when it is suspect, of A/A when it was done."""
+    said = [Check(_suspect(found, ratio), sound=False) for ratio in found.ratios if ratio.suspect]
+    if again := found.again:
+        said.append(Check(_again(again), again.sound))
+    return said
+
+
+def _suspect(found: Report, ratio: RatioFigures) -> str:
+    return (
         f"Sample-ratio check failed for {ratio.arm}: {ratio.found:.3f} users for one of "
         f"{found.control}, due {ratio.due:.3f} (p = {ratio.p:.1g}). Do not trust the lifts before "
         "you know why."
-        for ratio in found.ratios
-        if ratio.suspect
-    ]
-    if again := found.again:
-        verdict = "as it should be" if again.sound else "which is not as it should be"
-        said.append(
-            f"A/A: the same users divided at random {again.draws} times raised {again.alarms} "
-            f"false alarms, {again.share:.1%} (due 5 % ± {again.error:.1%}), {verdict}."
-        )
-    return said
+    )
+
+
+def _again(again: AgainFigures) -> str:
+    verdict = "as it should be" if again.sound else "which is not as it should be"
+    return (
+        f"A/A: the same users divided at random {again.draws} times raised {again.alarms} "
+        f"false alarms, {again.share:.1%} (due 5 % ± {again.error:.1%}), {verdict}."
+    )
 
 
 def _arms(found: Report) -> Sheet:
@@ -73,7 +94,7 @@ def _arm(arm: ArmFigures) -> list[str]:
 def _lifts(found: Report) -> Sheet:
     rows = [
         [lift.arm, KINDS[lift.kind], _signed(lift.relative), _signed(lift.low),
-         _signed(lift.high), NOTHING if lift.p is None else f"{lift.p:.3g}"]
+         _signed(lift.high), NOTHING if lift.p is None else _chance(lift.p)]
         for lift in found.lifts
     ]  # fmt: skip
     columns = ("arm", "of", "lift", "from", "to", "p")
@@ -83,7 +104,7 @@ def _lifts(found: Report) -> Sheet:
 
 def _ratios(found: Report) -> Sheet:
     rows = [
-        [ratio.arm, f"{ratio.found:.3f}", f"{ratio.due:.3f}", f"{ratio.p:.3g}"]
+        [ratio.arm, f"{ratio.found:.3f}", f"{ratio.due:.3f}", _chance(ratio.p)]
         for ratio in found.ratios
     ]
     return Sheet(
@@ -107,6 +128,10 @@ def _left_out(found: Report) -> Sheet:
 
 def _percent(share: float | None, digits: int) -> str:
     return NOTHING if share is None else f"{share:.{digits}%}"
+
+
+def _chance(p: float) -> str:
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _signed(share: float | None) -> str:

@@ -18,6 +18,7 @@ p, dl, li { max-width: 44rem; }
 .soft, figcaption { color: var(--soft); font-size: .88rem; }
 .banner { background: #fff3d6; border: 1px solid #d9b44a; border-radius: 6px;
   padding: .7rem 1rem; max-width: 44rem; }
+.banner.sound { background: #e8f4ec; border-color: #7db393; }
 .findings { list-style: none; padding: 0; }
 .findings li { border-left: 4px solid var(--open); padding: .1rem 0 .1rem .8rem;
   margin: .8rem 0; }

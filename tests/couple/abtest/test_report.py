@@ -121,3 +121,10 @@ def test_one_user_is_no_arm_to_compare(tmp_path: Path) -> None:
     facts: list[tuple[float, Fact]] = [(0.0, answer("r", "u", "a", {"x": OLD}))]
     with pytest.raises(NothingServed, match="fewer than two users"):
         report(keep(tmp_path / "events", facts), "e", Options())
+
+
+def test_good_news_does_not_look_like_a_warning(folder: Path) -> None:
+    """A silent A/A is framed in green, a suspect sample ratio in yellow."""
+    text = page(report(folder, "e", Options(draws=400)))
+    assert text.count('<p class="banner" role="note">Sample-ratio check failed') == 1
+    assert text.count('<p class="banner sound" role="note">A/A:') == 1
