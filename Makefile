@@ -26,6 +26,7 @@ chaos: $(VENV)/.dev
 bench: $(VENV)/.dev bench-index
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/report.py
 
 bench-index: $(VENV)/.dev
 	$(BIN)/python benchmarks/index.py
