@@ -56,8 +56,7 @@ class Probes:
         reached = np.bincount(self.places[:, :measured].ravel(), minlength=self.lists)
         shares = np.cumsum(reached) / reached.sum()
         probes = int(np.searchsorted(shares, self.target - 1e-9)) + 1
-        further: float = (depth / measured) ** DEEPER
-        return min(self.lists, round(probes * further))
+        return min(self.lists, round(probes * _further(depth, measured)))
 
     @property
     def late(self) -> float:
@@ -71,9 +70,10 @@ class Probes:
         """Probes to begin with for the best `depth` items, as more are probed where it needs be."""
         place = bisect_left(DEPTHS, depth)
         if place == len(DEPTHS):
-            return self.of(depth)
+            return min(self.lists, round(self._begin(DEPTHS[-1]) * _further(depth, DEPTHS[-1])))
         above, below = DEPTHS[place], DEPTHS[max(0, place - 1)]
-        return self._begin(above) if above == depth else max(map(self._begin, (below, above)))
+        part = (depth - below) / max(1, above - below)
+        return round((1 - part) * self._begin(below) + part * self._begin(above))
 
     def _begin(self, depth: int) -> int:
         found = self._begun.get(depth)
@@ -151,3 +151,9 @@ def _places(
         best = np.argsort(-scores, kind="stable")[:depth]
         scores, homes = scores[best], homes[best]
     return lists.nearness(query)[homes].astype(np.int32)
+
+
+def _further(depth: float, measured: int) -> float:
+    """Times as many probes as for a depth that was measured."""
+    further: float = (depth / measured) ** DEEPER
+    return further

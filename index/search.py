@@ -113,7 +113,7 @@ class Search:
 
     def _masked(self, fetch: int, depth: float, mask: Mask) -> Answer:
         """Among marked rows, which lie so deep if they are strewn, but may lie far deeper."""
-        probes = max(self.state.probes.of(depth), FEWEST)
+        probes = max(self.state.probes.first(depth), FEWEST)
         return self._probe(fetch, probes, self.state.lists.count, mask)
 
     def _probe(self, fetch: int, probes: int, turns: int, mask: Mask | None = None) -> Answer:

@@ -178,7 +178,7 @@ class Structure:
         rows = np.arange(len(contents), dtype=np.int64)
         columns = Columns(contents.published, contents.expires, contents.profiles)
         lists = Lists.filled(contents.centroids, contents.lists, rows, contents.codes)
-        probes = Probes(contents.places, lists.count, self._goal.recall)
+        probes = Probes(contents.places, lists.count, self._goal.recall).prepared()
         with self._lock:
             state.rows.fill(contents.ids, columns)
             state.profiles.fill(contents.table, contents.profiles)
