@@ -135,7 +135,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     lengths = settings.history_length, settings.seen_length
     histories = Histories(redis, *lengths)
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
-    guard = Guard(partial(read_lists, reads), Breaker(), memory)
+    breaker = Breaker()
+    guard = Guard(partial(read_lists, reads), breaker, memory)
     erasures = Erasures(redis, memory, settings.memory_s)
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
@@ -154,6 +155,7 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     background = (
         tail.run(clock, block_ms),
         rollout.run(Control(tail_redis), host, block_ms),
+        breaker.run(reads.ping),
         erasures.run(tail_redis, block_ms),
         sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
         attention.run(settings.attention_interval_ms),
