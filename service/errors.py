@@ -20,6 +20,7 @@ CoupleError (bundle.errors)
     ├── ModelLate          written down, but not in force yet: 503
     ├── ExperimentRefused   a definition or a forced arm that makes no sense: 422
     ├── ExperimentConflict  one that what is running does not allow: 409
+    ├── Busy               no place for a request, or for its body: 429
     ├── Unauthenticated    no key, or an unknown one: 401
     ├── Forbidden          a key without the scope: 403
     └── BodyRefused        a body that cannot be taken: 400, 408, 413, 415 or 422
@@ -90,6 +91,10 @@ class SequenceForeign(ServiceError):
 
 class NotFound(ServiceError):
     """The catalogue holds no such item, or the service no such model."""
+
+
+class Busy(ServiceError):
+    """More is asked than can be answered in time."""
 
 
 class ModelRefused(ServiceError):

@@ -29,6 +29,7 @@ STATUSES: dict[type[ServiceError], tuple[int, Mapping[str, str]]] = {
     errors.ModelLate: (503, RETRY_AFTER),
     errors.ExperimentRefused: (422, {}),
     errors.ExperimentConflict: (409, {}),
+    errors.Busy: (429, RETRY_AFTER),
     errors.Unauthenticated: (401, CHALLENGE),
     errors.Forbidden: (403, CHALLENGE),
 }

@@ -111,11 +111,17 @@ class Settings(BaseSettings):
     recommend_body_limit_bytes: int = Field(
         2 * 2**20, ge=1024, description="the same of /recommend and /similar"
     )
+    bodies_limit_bytes: int = Field(
+        256 * 2**20,
+        ge=1024,
+        description="bytes that bodies above 64 KiB may take in one worker, of recommendations and "
+        "of ingestion each; more is a 429",
+    )
     recommend_in_flight: int = Field(
         512, ge=1, description="recommendations in flight in one worker; one more is a 429"
     )
     recommend_wait_ms: int = Field(
-        250, ge=1, description="longest wait behind those in flight; a longer one is a 429"
+        1000, ge=1, description="longest wait behind those in flight; a longer one is a 429"
     )
     ingest_in_flight: int = Field(
         32, ge=1, description="calls of /items, /events and /users likewise"
