@@ -78,9 +78,7 @@ def _result(body: RecommendBody, found: Answer, items: Mapping[str, Item]) -> di
     """One answer; `items` are those that candidates are explained by."""
     told = tell(found)
     if body.explain:
-        brought = zip(found.candidates, found.channels, strict=True)
-        by_model = [item_id for (item_id, _), channel in brought if channel == "model"]
-        mine = {item_id: items[item_id] for item_id in by_model if item_id in items}
+        mine = {item_id: items[item_id] for item_id in _by_model(found) if item_id in items}
         reasons = explain(found.model, found.history, mine) if mine else {}
         for candidate in told["candidates"]:
             candidate["reasons"] = {"tags": reasons.get(candidate["item_id"], [])}
@@ -92,9 +90,15 @@ def _result(body: RecommendBody, found: Answer, items: Mapping[str, Item]) -> di
     }
 
 
+def _by_model(found: Answer) -> list[str]:
+    """The candidates that there are reasons for."""
+    brought = zip(found.candidates, found.channels, strict=True)
+    return [item_id for (item_id, _), channel in brought if channel == "model"]
+
+
 async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]:
-    """All candidates of some answers in one round trip; none when Redis does not say."""
-    item_ids = {item_id: None for found in answers for item_id, _ in found.candidates}
+    """What some answers are explained by; nothing when Redis does not say."""
+    item_ids = {item_id: None for found in answers for item_id in _by_model(found)}
     try:
         return await parts.catalogue.items(list(item_ids))
     except RedisError:

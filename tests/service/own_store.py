@@ -34,3 +34,8 @@ class Store:
     def send(self, number: signal.Signals) -> None:
         process: Any = self._server._process
         os.kill(process.pid, number)
+
+
+def scripts(redis: Any) -> int:
+    """Scripts that a Redis has run by their hash."""
+    return int(redis.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])

@@ -1,14 +1,16 @@
 """What the log says of an item: everything, with its version, whoever wrote it."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from service import store
-from service.catalogue import LOG, Catalogue, Change
+from service.catalogue import LOG, TOGETHER, Catalogue, Change
 from service.item import Item
 from service.sequence import START, to_id
 from tests.service.conftest import Configure
+from tests.service.own_store import scripts
 
 pytestmark = pytest.mark.anyio
 
@@ -57,3 +59,16 @@ async def test_entries_of_a_service_that_did_not_log_versions_are_read(
     entries = await catalogue.entries(START, 9, None)
     assert [entry.stored and entry.stored.version for entry in entries] == [5, 6, 0, None]
     assert to_id(entries[1].prev) == to_id(entries[0].position)
+
+
+async def test_thousands_of_items_are_read_by_parts(catalogue: Catalogue, redis: Any) -> None:
+    """Each once, those that are gone or never were left out; Redis is never held for long."""
+    ids = [f"v{n}" for n in range(2 * TOGETHER + 1)]
+    await catalogue.write([put(item_id, 1) for item_id in ids])
+    await catalogue.write([Change("delete", ids[TOGETHER], 2)])
+    before = scripts(redis)
+    found = await catalogue.items([*ids, "never"])
+    assert scripts(redis) - before == 3
+    assert list(found) == [item_id for item_id in ids if item_id != ids[TOGETHER]]
+    assert all(item.item_id == item_id for item_id, item in found.items())
+    assert await catalogue.items([]) == {}

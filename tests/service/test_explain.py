@@ -1,8 +1,12 @@
 """`explain: true`: which tags carried a candidate, without touching the answer."""
 
+from typing import Any
+
 import pytest
 
-from tests.service.running import Client
+from tests.service.conftest import Configure
+from tests.service.own_store import scripts
+from tests.service.running import Client, running
 
 pytestmark = pytest.mark.anyio
 
@@ -84,3 +88,17 @@ async def test_at_most_five_pairs_explain_a_candidate(service: Client) -> None:
     pairs = answer["candidates"][0]["reasons"]["tags"]
     assert {pair["tag"] for pair in pairs[:1]} == {"wok"}
     assert len(pairs) == 4
+
+
+async def test_only_candidates_that_there_are_reasons_for_are_read(
+    configure: Configure, redis: Any
+) -> None:
+    """Those of other channels have none, so nobody asks Redis for their tags."""
+    fresh = [{"name": "fresh", "quota": 1}]
+    async with running(configure(channels=fresh)) as client:
+        await stock(client)
+        before = scripts(redis)
+        answer = await client.recommend(k=3, explain=True)
+        assert {c["channel"] for c in answer["candidates"]} == {"fresh"}
+        assert {str(c["reasons"]) for c in answer["candidates"]} == {"{'tags': []}"}
+        assert scripts(redis) == before
