@@ -11,7 +11,7 @@ from couple.extras import requires, share_cores
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="a prepared data folder")],
+    data: Annotated[Path, typer.Option(help="a prepared data folder, or drained events")],
     out: Annotated[Path, typer.Option(metavar="CHECKPOINT", help="the folder to write")],
     model: Annotated[
         str,

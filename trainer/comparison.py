@@ -15,10 +15,11 @@ from trainer.baselines import Name, fitted
 from trainer.bootstrap import Interval, paired
 from trainer.checkpoint import Checkpoint, open_checkpoint
 from trainer.config import Config
-from trainer.data import Dataset, read
+from trainer.data import Dataset
 from trainer.errors import CheckpointError, ConfigError
 from trainer.evaluation import Metrics, Trial, chance, metrics_of, ranks_of, scorer_of, trial
 from trainer.metrics import Ranks, Scorer
+from trainer.reading import read
 
 ALWAYS: tuple[Name, ...] = ("tfidf", "popularity", "icf")
 AGAINST = ("icf", "tfidf")

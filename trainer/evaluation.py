@@ -15,9 +15,10 @@ from trainer.baselines import BASELINES, fitted
 from trainer.baselines import scorer as baseline
 from trainer.checkpoint import Checkpoint, open_checkpoint
 from trainer.config import Config
-from trainer.data import Dataset, Flags, Numbers, read
+from trainer.data import Dataset, Flags, Numbers
 from trainer.errors import CheckpointError
 from trainer.metrics import Ranks, Scorer, Scores, allowed, negatives, rank, summarise
+from trainer.reading import read
 from trainer.scorer import TowersScorer
 from trainer.split import Split, split
 

@@ -19,10 +19,11 @@ from trainer.calibration import Calibration, remember
 from trainer.checkpoint import About
 from trainer.config import Config
 from trainer.curve import Curve
-from trainer.data import Dataset, read
+from trainer.data import Dataset
 from trainer.errors import CheckpointError, DataError, TrainerError
 from trainer.evaluation import Report, Trial, compare, trial
 from trainer.learner import Learner, learning_rate, part
+from trainer.reading import read
 from trainer.scorer import TowersScorer
 from trainer.stopping import Stopping
 

@@ -13,9 +13,9 @@ from rich.progress import Progress as Bar
 
 from trainer import checkpoint, split_file
 from trainer.config import Config
-from trainer.data import read
 from trainer.errors import CheckpointError
 from trainer.evaluation import trial
+from trainer.reading import read
 from trainer.reproduce.assembly import Assembly
 from trainer.reproduce.markdown import markdown
 from trainer.reproduce.page import page

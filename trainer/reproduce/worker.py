@@ -15,10 +15,10 @@ from typing import NoReturn
 from bundle import CoupleError
 from trainer.checkpoint import Checkpoint, begun, open_checkpoint
 from trainer.config import Config
-from trainer.data import read
 from trainer.evaluation import Metrics, Trial, judge, metrics_of, ranks_of, scorer_of, trial
 from trainer.leaves import leaf_usage
 from trainer.metrics import Ranks
+from trainer.reading import read
 from trainer.reproduce.record import Leaves, Record, save
 from trainer.scorer import TowersScorer
 from trainer.towers import NETWORKS
