@@ -11,6 +11,8 @@ from typing import Any
 from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.route import route_of
+
 CALLER = "couple.caller"  # of a scope: the name of the key that was shown
 
 log = logging.getLogger(__name__)
@@ -45,18 +47,10 @@ class AccessLog:
 def _tell(scope: Scope, status: int, ms: float) -> None:
     fields: dict[str, Any] = {
         "method": scope["method"],
-        "route": _route(scope),
+        "route": route_of(scope),
         "status": status,
         "ms": round(ms, 3),
         "key": scope.get(CALLER),
         "request_id": correlation_id.get(),
     }
     log.info("%s %s %d %.1f ms key=%s id=%s", *fields.values(), extra={"fields": fields})
-
-
-def _route(scope: Scope) -> str:
-    """The route's pattern; a dash where there is none: a path may hold the id of a user."""
-    if route := scope.get("route"):
-        return str(route.path)
-    plain = "endpoint" in scope and not scope.get("path_params")
-    return str(scope["path"]) if plain else "-"

@@ -46,7 +46,7 @@ class Budget:
         most_bytes: float = inf,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._kind = kind
+        self.kind = kind
         self._most = most
         self._wait_s = wait_s
         self._most_bytes = most_bytes
@@ -94,7 +94,7 @@ class Budget:
         self.refused += 1
         if self._now() - self._told > TOLD_S:
             self._told = self._now()
-            log.warning("turning away: %d of %s are in flight", self.in_flight, self._kind)
+            log.warning("turning away: %d of %s are in flight", self.in_flight, self.kind)
 
 
 class Visit:

@@ -18,7 +18,7 @@ from pydantic.json_schema import models_json_schema
 from bundle import open_bundle
 from service import keeper, store, sweeper, upkeep
 from service.access import AccessLog
-from service.admission import Admission, budgets
+from service.admission import Admission, Budget, budgets
 from service.answers import Problem
 from service.attention import Attention
 from service.breaker import Breaker
@@ -32,16 +32,19 @@ from service.channels.popular import PopularChannel
 from service.clock import Clock
 from service.control import Control
 from service.counters import Counters
+from service.counting import Counting
 from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
 from service.facts import Facts
+from service.figures import Figures
 from service.generation import Generation
 from service.generations import Generations, Given
 from service.guard import Guard
 from service.histories import Histories, read_lists
 from service.host import Host
 from service.memory import Memory
+from service.metrics import Metrics
 from service.model import Model
 from service.nursery import Nursery
 from service.parts import Parts
@@ -58,10 +61,22 @@ from service.requests import (
     SimilarBody,
 )
 from service.rollout import Rollout
-from service.routes import admin, events, health, items, models, recommend, similar, users
+from service.routes import (
+    admin,
+    events,
+    health,
+    items,
+    models,
+    recommend,
+    similar,
+    telling,
+    users,
+)
 from service.routes.wire import SCHEMAS
+from service.seats import Seats
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
+from service.telling import Telling
 from service.verifier import Limits
 
 BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody, SimilarBody, ModelBody)
@@ -77,11 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
         KeysMissing: an open address without keys.
     """
     check_exposure(settings)
+    metrics, doors = Metrics(), budgets(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.parts = await _build(settings, stack)
+            app.state.parts = await _build(settings, stack, metrics, doors)
             yield
 
     app = FastAPI(
@@ -94,7 +110,9 @@ def create_app(settings: Settings) -> FastAPI:
         routes=[recommend.direct],  # before all others: the first that fits is taken
     )
     app.state.leaving = False  # until the server is told to stop
-    app.add_middleware(Admission, budgets=budgets(settings))
+    app.add_middleware(Admission, budgets=doors)
+    if settings.metrics:
+        app.add_middleware(Counting, metrics=metrics)
     if settings.access_log:
         app.add_middleware(AccessLog, share=settings.access_log)
     app.add_middleware(
@@ -104,6 +122,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for routes in (items, events, users, recommend, similar, models, admin, health):
         app.include_router(routes.router)
+    if settings.metrics:
+        app.include_router(telling.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
@@ -125,7 +145,9 @@ def load_model(settings: Settings) -> Model:
     return Model.of(open_bundle(settings.bundle))
 
 
-async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
+async def _build(
+    settings: Settings, stack: AsyncExitStack, metrics: Metrics, doors: Mapping[str, Budget]
+) -> Parts:
     faiss.omp_set_num_threads(1)  # one core a worker; workers are what there are more of
     model, clock = load_model(settings), Clock()
     redis = await stack.enter_async_context(store.connect(settings))
@@ -150,7 +172,8 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
     attention = Attention(counters, facts, clock, lambda: generations.domains)
     stream = EventStream(redis, settings.events_length, counters)
-    recorder = Recorder(catalogue, histories, erasures, stream, clock, generations)
+    recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
+    figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     block_ms = settings.tail_block_ms
     background = (
         tail.run(clock, block_ms),
@@ -170,7 +193,10 @@ async def _build(settings: Settings, stack: AsyncExitStack) -> Parts:
             *(generations, Histories(reads, *lengths, guard), catalogue, clock),
             *(_channels(settings, facts, attention), settings.channels),
             settings.after_timeout_ms / 1000,
+            metrics if settings.metrics else None,
         ),
+        metrics=metrics,
+        telling=_telling(settings, stack, figures),
         background=tuple(_start(stack, one) for one in background),
     )
 
@@ -195,6 +221,14 @@ def _channels(
         "fresh": FreshChannel(facts, settings.fresh_exposures),
         "popular": PopularChannel(facts, attention, settings.popular_half_life_s),
     }
+
+
+def _telling(settings: Settings, stack: AsyncExitStack, figures: Figures) -> Telling:
+    told = Telling(Seats(settings.state / "metrics"), figures)
+    if settings.metrics:
+        stack.push_async_callback(told.close)
+        _start(stack, told.run())
+    return told
 
 
 def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -4,7 +4,7 @@ CoupleError (bundle.errors)
 └── ServiceError
     ├── StoreInUse     another process owns this embedded store
     ├── StoreFailed    the embedded store did not start or stop
-    ├── StateUnusable  the folder of COUPLE_STATE cannot be used
+    ├── StateUnusable  the folder of COUPLE_STATE cannot be used: 503
     ├── ChildRefused, ChildLost, ChildDied   what ran in a process of its own (service.child)
     ├── StartRefused           the service cannot start like this
     │   ├── SettingsRefused    a setting makes no sense

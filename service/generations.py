@@ -93,6 +93,11 @@ class Generations:
         return {domain for one in live for domain in one.model.manifest.target_domains}
 
     @property
+    def ready(self) -> bool:
+        """Whether this process holds the catalogue, by the model that should answer."""
+        return self._tail.ready and self.settled and self.active.sequence is not None
+
+    @property
     def wanted(self) -> list[str]:
         """Versions there should be, the active one first."""
         return self._plan.wanted(self.own.version)

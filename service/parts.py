@@ -12,12 +12,14 @@ from service.facts import Facts
 from service.generations import Generations
 from service.histories import Histories
 from service.host import Host
+from service.metrics import Metrics
 from service.recommender import Recommender
 from service.recorder import Recorder
 from service.replica import Replica
 from service.rollout import Rollout
 from service.settings import Settings
 from service.tail import Tail
+from service.telling import Telling
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,14 @@ class Parts:
     rollout: Rollout
     host: Host
     recommender: Recommender
+    metrics: Metrics
+    telling: Telling
     background: tuple["asyncio.Task[None]", ...]
 
     @property
     def ready(self) -> bool:
         """Whether it holds the catalogue, by the model that should answer."""
-        generations = self.generations
-        return self.tail.ready and generations.settled and generations.active.sequence is not None
+        return self.generations.ready
 
 
 def parts_of(request: Request) -> Parts:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
+from time import perf_counter as now
 
 import numpy as np
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from service.generation import Generation
 from service.generations import Generations
 from service.histories import Histories, Past, Read
 from service.item import Attributes, Item
+from service.metrics import Metrics
 from service.model import Known, Model
 from service.sequence import LogSequence
 from service.terms import Terms
@@ -90,6 +92,7 @@ class Recommender:
     channels: Mapping[Name, Channel]
     mix: Mix
     after_timeout_s: float
+    metrics: Metrics | None = None  # None: nothing is counted
 
     async def recommend(self, ask: Ask, after: LogSequence | None = None) -> Answer:
         """Raises SequenceForeign when `after` is of another store; nothing else."""
@@ -104,16 +107,20 @@ class Recommender:
         Raises:
             SequenceForeign: `after` is of another store.
         """
-        generation = self.generations.active
+        began, generation = now(), self.generations.active
         await self._wait_for(generation, after)
         pasts = await self._pasts(asks)
+        read = now()
         asked = [_asked(generation, ask, past) for ask, past in zip(asks, pasts, strict=True)]
         users = await generation.model.users([one.known for one in asked])
+        embedded = now()
         answers: list[Answer] = []
         for one, user in zip(asked, users, strict=True):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
             answers.append(self._answer(generation, one, user[None], after))
+        if self.metrics:
+            self.metrics.staged(began, read, embedded, now())
         return answers
 
     def _answer(
@@ -133,7 +140,10 @@ class Recommender:
             "short": len(found) < ask.k,
         }
         at = generation.sequence
-        return Answer(found, channels, generation.model, at, _named(reasons), asked.history)
+        degraded = _named(reasons)
+        if self.metrics:
+            self.metrics.recommended(ask.k, channels, degraded)
+        return Answer(found, channels, generation.model, at, degraded, asked.history)
 
     async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
         """Items nearest to one of any domain, itself left out; none where nothing of it is known.

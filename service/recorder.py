@@ -5,7 +5,7 @@ the event, and a retry of a pending one goes to the stream without entering the 
 (A retry while the first attempt is still at it can write the stream twice: same event id.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.catalogue import Catalogue
@@ -15,6 +15,8 @@ from service.event import Event
 from service.event_stream import EventStream
 from service.generations import Generations
 from service.histories import Histories
+from service.item import Item
+from service.metrics import Metrics
 
 UNKNOWN_ITEM = "the catalogue holds no such item: give tags or a title"
 
@@ -38,6 +40,7 @@ class Recorder:
     stream: EventStream
     clock: Clock
     generations: Generations
+    metrics: Metrics
 
     async def record(self, events: Sequence[Event]) -> Recorded:
         """Record events in order of arrival."""
@@ -57,7 +60,13 @@ class Recorder:
             for position, event in enumerate(events)
             if not (event.told or event.item_id in items)
         ]
+        self._count(counted, items)
         return Recorded(len(fresh), len(whole) - len(fresh), rejected)
+
+    def _count(self, events: Sequence[Event], items: Mapping[str, Item]) -> None:
+        for event in events:
+            if event.type == "impression":
+                self.metrics.shown(items[event.item_id].published_at, event.time)
 
     async def erase(self, user_id: str) -> bool:
         """Forget a user, and tell all workers and the event stream's readers to."""

@@ -65,7 +65,12 @@ class Replica(Generic[S]):
     @property
     def lost(self) -> bool:
         """Whether the head of the log has been out of its sight for too long, or always."""
-        return self.sequence is None or time.monotonic() - self._seen > self.patience_s
+        return self.sequence is None or self.lag_s > self.patience_s
+
+    @property
+    def lag_s(self) -> float:
+        """Since it last had everything that was logged; infinite before the first time."""
+        return time.monotonic() - self._seen
 
     async def reach(self, wanted: LogSequence, timeout_s: float) -> bool:
         """Wait until the log has been followed to a place; False when that takes too long."""

@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     upkeep_interval_ms: int = Field(
         60_000, ge=1, description="pause between two rounds of measuring the index's recall"
     )
+    metrics: bool = Field(
+        True, description="count what /metrics tells; without it there is no /metrics"
+    )
     log_format: Literal["text", "json"] = Field(
         "text", description="`text` for people, `json` for one object a line"
     )

@@ -22,6 +22,10 @@ async def post_events(request: Request) -> Response:
     parts, body = parts_of(request), await read(request, EventsBody)
     now = parts.clock.now()
     recorded = await parts.recorder.record([event.event(now) for event in body.events])
+    counts = parts.metrics.events
+    counts["accepted"] += recorded.accepted
+    counts["duplicate"] += recorded.duplicates
+    counts["rejected"] += len(recorded.rejected)
     return answer(
         accepted=recorded.accepted,
         duplicates=recorded.duplicates,

@@ -31,14 +31,12 @@ async def post_items(request: Request) -> Response:
     domain = model.manifest.target_domains[0]
     items = [item.item(domain) for item in body.items]
     written = await _write(parts, puts(items, [item.version for item in body.items]))
-    return answer(
-        sequence=str(written.sequence),
-        durability=parts.tail.durability,
-        results=[
-            _result(model, item, status)
-            for item, status in zip(items, written.statuses, strict=True)
-        ],
-    )
+    pairs = zip(items, written.statuses, strict=True)
+    results = [_result(model, item, status) for item, status in pairs]
+    for one in results:
+        known, unknown = len(one["known_tags"]), len(one["unknown_tags"])
+        parts.metrics.posted(known, unknown, retrievable=one["retrievable"])
+    return answer(sequence=str(written.sequence), durability=parts.tail.durability, results=results)
 
 
 @router.get(

@@ -29,15 +29,15 @@ PROBLEMS = {
     429: "more is asked than can be answered in time; retry after Retry-After seconds",
     503: "the store does not take this now; retry after Retry-After seconds",
 }
+PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
 SMALL = (RecommendBody, SimilarBody, ModelBody)  # what is asked one by one
 BODY = (400, 401, 403, 408, 413, 415, 422)
 
 
 def documented(*statuses: int, answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """`responses=` of a route: its answer and the problems it may meet; 429 any may."""
-    schema = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"description": PROBLEMS[status], "content": schema} for status in (*statuses, 429)
+        status: {"description": PROBLEMS[status], "content": PROBLEM} for status in (*statuses, 429)
     }
     return {200: {"model": answer}, **problems}
 
