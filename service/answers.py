@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from service.experiment import Experiment
+
 
 class ItemResult(BaseModel):
     item_id: str
@@ -111,10 +113,13 @@ class ModelName(BaseModel):
     version: str
 
 
-class Arm(BaseModel):
+class ArmDrawn(BaseModel):
+    """Of the experiment `name`."""
+
     name: str
     arm: str
     bucket: int
+    forced: Literal[True] | None = Field(None, description="by X-Couple-Arm; else left out")
 
 
 class SimilarAnswer(BaseModel):
@@ -130,13 +135,16 @@ class SimilarAnswer(BaseModel):
 
 
 class RecommendAnswer(BaseModel):
-    """Candidates by falling score; `degraded` says why they are less than they could be."""
+    """Candidates by falling score; `degraded` says why they are less than they could be.
+
+    `arm_unavailable`: this process has no model of the arm's yet, and the active one answered.
+    """
 
     request_id: str
     user_id: str
     candidates: list[Candidate]
     model: ModelName
-    experiments: list[Arm]
+    experiments: list[ArmDrawn]
     sequence: str | None
     degraded: list[
         Literal[
@@ -145,6 +153,7 @@ class RecommendAnswer(BaseModel):
             "redis_unavailable",
             "stale_index",
             "model_failed",
+            "arm_unavailable",
             "short",
         ]
     ]
@@ -188,6 +197,30 @@ class ModelsAnswer(BaseModel):
     request_id: str
     models: list[ModelListed]
     active: str
+
+
+class ExperimentAnswer(BaseModel):
+    """`revision` counts the changes of all experiments; `experiment` can be put as it is."""
+
+    request_id: str
+    revision: int
+    status: Literal["running", "ended"]
+    experiment: Experiment
+
+
+class ExperimentsAnswer(BaseModel):
+    """`experiments` run; names and salts of those that `ended` stay taken."""
+
+    request_id: str
+    revision: int
+    experiments: list[Experiment]
+    ended: list[Experiment]
+
+
+class EndAnswer(BaseModel):
+    request_id: str
+    name: str
+    status: Literal["ended"]
 
 
 class LiveAnswer(BaseModel):

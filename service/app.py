@@ -36,6 +36,7 @@ from service.counting import Counting
 from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
+from service.experiment import Experiment
 from service.facts import Facts
 from service.figures import Figures
 from service.generation import Generation
@@ -64,6 +65,7 @@ from service.rollout import Rollout
 from service.routes import (
     admin,
     events,
+    experiments,
     health,
     items,
     models,
@@ -77,9 +79,18 @@ from service.seats import Seats
 from service.settings import Settings, check_exposure
 from service.tail import Tail, cancel
 from service.telling import Telling
+from service.treatments import Treatments
 from service.verifier import Limits
 
-BODIES = (ItemsBody, EventsBody, RecommendBody, RecommendBatchBody, SimilarBody, ModelBody)
+BODIES = (
+    ItemsBody,
+    EventsBody,
+    RecommendBody,
+    RecommendBatchBody,
+    SimilarBody,
+    ModelBody,
+    Experiment,
+)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -120,7 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         header_name=HEADER,
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
     )
-    for routes in (items, events, users, recommend, similar, models, admin, health):
+    for routes in (items, events, users, recommend, similar, models, experiments, admin, health):
         app.include_router(routes.router)
     if settings.metrics:
         app.include_router(telling.router)
@@ -191,7 +202,7 @@ async def _build(
         host=host,
         recommender=Recommender(
             *(generations, Histories(reads, *lengths, guard), catalogue, clock),
-            *(_channels(settings, facts, attention), settings.channels),
+            *(_channels(settings, facts, attention), Treatments(generations, settings.channels)),
             settings.after_timeout_ms / 1000,
             metrics if settings.metrics else None,
         ),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BodyRefused, Place
+from service.experiment import Experiment
 from service.requests import EventsBody, ItemsBody, ModelBody, RecommendBatchBody, SimilarBody
 
 B = TypeVar("B", bound=BaseModel)
@@ -101,6 +102,6 @@ def _names(schema: Any) -> Iterator[str]:
 
 _FIELDS = frozenset(
     name
-    for model in (ItemsBody, EventsBody, RecommendBatchBody, SimilarBody, ModelBody)
+    for model in (ItemsBody, EventsBody, RecommendBatchBody, SimilarBody, ModelBody, Experiment)
     for name in _names(model.model_json_schema())
 )

@@ -1,9 +1,10 @@
 """What an experiment is: which users it takes, and what each of its arms serves."""
 
+import re
 from functools import cached_property
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from service import buckets
@@ -11,6 +12,7 @@ from service.channels.mix import TOLERANCE, Mix
 from service.text import Body, Name
 
 SPELLING = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # fit for a path, and for `experiment=arm`
+_SPELLED = re.compile(SPELLING, re.ASCII)
 
 WEIGHTS = PydanticCustomError("weights", "Weights of the arms should sum to 1")
 EMPTY = PydanticCustomError("empty", "An arm should weigh at least 0.0001, one bucket of 10,000")
@@ -18,7 +20,21 @@ TWICE = PydanticCustomError("twice", "Give each arm a name of its own")
 SLOTS = PydanticCustomError("slots", "Slots should be [from, to) with from below to")
 SALT = PydanticCustomError("salt", "The salt should differ from the layer: arms would follow slots")
 
-Spelled = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=SPELLING)]
+
+def _spelled(name: str) -> str:
+    if not _SPELLED.fullmatch(name):
+        raise PydanticCustomError(
+            "spelling", "Name it with letters, digits, '.', '_', '-', a letter or digit first"
+        )
+    return name
+
+
+Spelled = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    AfterValidator(_spelled),
+    Field(json_schema_extra={"pattern": SPELLING}),
+]
 Slot = Annotated[int, Field(ge=0, le=buckets.COUNT)]
 
 
@@ -72,6 +88,11 @@ class Experiment(Body):
         named = {"bundle": any(arm.bundle for arm in self.arms)}
         named["channels"] = any(arm.channels for arm in self.arms)
         return frozenset(name for name, said in named.items() if said)
+
+    @property
+    def versions(self) -> frozenset[str]:
+        """Of the models that its arms serve."""
+        return frozenset(arm.version for arm in self.arms if arm.version)
 
     def arm(self, bucket: int) -> Arm:
         """Whose bucket this is."""

@@ -80,6 +80,15 @@ class Experiments(Body):
         layers = sorted({one.layer for one in self.running})
         return tuple(_lane(layer, self.running) for layer in layers)
 
+    @cached_property
+    def versions(self) -> frozenset[str]:
+        """Of all models that arms serve."""
+        return frozenset().union(*(one.versions for one in self.running))
+
+    def serving(self, version: str) -> Experiment | None:
+        """One that has this model in an arm."""
+        return next((one for one in self.running if version in one.versions), None)
+
     def then(self, entry: Put | Delete) -> "Experiments":
         """The state after an entry; the same where it changes nothing.
 
@@ -147,19 +156,28 @@ class Experiments(Body):
         return self.by_name[name]
 
 
-def pinned(new: Experiment, resolve: Resolve) -> Experiment:
+def pinned(new: Experiment, resolve: Resolve, running: Experiment | None = None) -> Experiment:
     """With the version of each bundle it names, as it goes into the stream.
+
+    A bundle that an arm has already, by this very name, keeps its version: whoever widens a ramp
+    does not mean to change what is tested.
 
     Raises:
         ExperimentRefused: the service has no such bundle.
     """
-    arms = tuple(_pinned(arm, place, resolve) for place, arm in enumerate(new.arms))
+    before = {arm.name: arm for arm in running.arms} if running else {}
+    arms = tuple(
+        _pinned(arm, place, resolve, before.get(arm.name)) for place, arm in enumerate(new.arms)
+    )
     return new.model_copy(update={"arms": arms})
 
 
-def _pinned(arm: Arm, place: int, resolve: Resolve) -> Arm:
-    version = None if arm.bundle is None else resolve(arm.bundle)
-    if arm.bundle is not None and version is None:
+def _pinned(arm: Arm, place: int, resolve: Resolve, before: Arm | None) -> Arm:
+    if arm.bundle is None:
+        version = None
+    elif before and before.bundle == arm.bundle:
+        version = before.version
+    elif (version := resolve(arm.bundle)) is None:
         raise ExperimentRefused(f"arms[{place}].bundle is no model here: see GET /models")
     return arm.model_copy(update={"version": version})
 

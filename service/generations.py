@@ -16,6 +16,7 @@ from typing import Literal
 from redis.exceptions import RedisError
 
 from bundle import BundleMissing, CoupleError
+from service.experiments import Experiments
 from service.generation import Generation
 from service.nursery import Nursery
 from service.plan import Named, Own, Plan
@@ -71,7 +72,7 @@ class Generations:
     def __init__(self, given: Given, nursery: Nursery, tail: Tail) -> None:
         """Nothing is brought up before the first `pursue`."""
         self.active = given.generation
-        self.settled = False  # until what the plan wants answers, or cannot on this host
+        self.settled = False  # until what requests are answered with lives, or cannot here
         self.own = given.own
         self.bundles = given.bundles
         self._given = (given.generation.model, given.folder)
@@ -96,6 +97,15 @@ class Generations:
     def ready(self) -> bool:
         """Whether this process holds the catalogue, by the model that should answer."""
         return self._tail.ready and self.settled and self.active.sequence is not None
+
+    @property
+    def experiments(self) -> Experiments:
+        """Those that divide the users now."""
+        return self._plan.experiments
+
+    def find(self, version: str) -> Generation | None:
+        """One that lives."""
+        return self._live.get(version)
 
     @property
     def wanted(self) -> list[str]:
@@ -148,12 +158,17 @@ class Generations:
         """Swap when what should answer lives, then let go of what nobody wants."""
         wanted = self.wanted
         target = self._live.get(wanted[0])
-        self.settled = self.settled or target is not None
+        self.settled = self.settled or self._settled()
         if target is not None and target is not self.active:
             log.info("model %s answers in place of %s", target.version, self.active.version)
             self.active = target
         for version in self._live.keys() - wanted - {self.active.version}:
             self._tail.drop(self._live.pop(version).replica)
+
+    def _settled(self) -> bool:
+        """Whether the active model and those of arms live, or cannot on this host."""
+        failed = {version for version, rising in self._rising.items() if rising.reason}
+        return {self.wanted[0], *self.experiments.versions} <= self._live.keys() | failed
 
     async def _raise(self, version: str) -> None:
         """Bring one up, however often it takes."""
@@ -163,7 +178,7 @@ class Generations:
             except CoupleError as error:
                 log.error("model %s does not come up: %s", version, error)
                 self._rising[version].reason = str(error)
-                self.settled = self.settled or version == self.wanted[0]
+                self.settled = self.settled or self._settled()
             await asyncio.sleep(RETRY_S)
 
     async def _bring_up(self, version: str, *, first: bool) -> None:

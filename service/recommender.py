@@ -4,6 +4,7 @@ And what is like an item: its tags → item tower → search → answer.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from bundle.probe import Vectors
 from service.catalogue import Catalogue
 from service.channels.blend import blend
 from service.channels.channel import Channel, Question
-from service.channels.mix import Mix, Name
+from service.channels.mix import Name
 from service.clock import Clock
 from service.errors import NotFound, SequenceForeign
 from service.event import Watched
+from service.experiments import Assignment
 from service.generation import Generation
 from service.generations import Generations
 from service.histories import Histories, Past, Read
@@ -29,6 +31,7 @@ from service.metrics import Metrics
 from service.model import Known, Model
 from service.sequence import LogSequence
 from service.terms import Terms
+from service.treatments import Treatment, Treatments
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Ask:
     exclude: Collection[str] = ()
     filters: Attributes = field(default_factory=dict)
     history: list[Watched] | None = None
+    forced: Mapping[str, str] = field(default_factory=dict)  # arms by experiment
 
     @property
     def stored(self) -> bool:
@@ -69,6 +73,7 @@ class Answer:
     sequence: LogSequence | None
     degraded: list[str]
     history: Sequence[Watched] = ()  # oldest first, as the user tower was given it
+    arms: tuple[Assignment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class _Asked:
     """An ask with what is known of its user; no past where Redis does not say."""
 
     ask: Ask
+    treatment: Treatment
     past: Past | None
     history: list[Watched]
     known: Known
@@ -90,60 +96,67 @@ class Recommender:
     catalogue: Catalogue
     clock: Clock
     channels: Mapping[Name, Channel]
-    mix: Mix
+    treatments: Treatments
     after_timeout_s: float
     metrics: Metrics | None = None  # None: nothing is counted
 
     async def recommend(self, ask: Ask, after: LogSequence | None = None) -> Answer:
-        """Raises SequenceForeign when `after` is of another store; nothing else."""
+        """Raises SequenceForeign when `after` is of another store, ExperimentRefused when there is
+        no arm as forced; nothing else."""
         (answer,) = await self.recommend_all([ask], after)
         return answer
 
     async def recommend_all(
         self, asks: Sequence[Ask], after: LogSequence | None = None
     ) -> list[Answer]:
-        """An answer for each, in order: one round trip to Redis, one run of the user tower.
+        """An answer for each, in order: one round trip to Redis, one run of each user tower.
 
         Raises:
             SequenceForeign: `after` is of another store.
+            ExperimentRefused: no such experiment or arm to force, or two of one layer.
         """
-        began, generation = now(), self.generations.active
-        await self._wait_for(generation, after)
+        began = now()
+        treatments = [self.treatments.of(ask.user_id, ask.forced) for ask in asks]
+        if after is not None:
+            await self._wait_for_all([one.generation for one in treatments], after)
         pasts = await self._pasts(asks)
         read = now()
-        asked = [_asked(generation, ask, past) for ask, past in zip(asks, pasts, strict=True)]
-        users = await generation.model.users([one.known for one in asked])
+        asked = [_asked(*one) for one in zip(asks, treatments, pasts, strict=True)]
+        users = await _users(asked)
         embedded = now()
         answers: list[Answer] = []
         for one, user in zip(asked, users, strict=True):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
-            answers.append(self._answer(generation, one, user[None], after))
+            answers.append(self._answer(one, user[None], after))
         if self.metrics:
             self.metrics.staged(began, read, embedded, now())
         return answers
 
-    def _answer(
-        self, generation: Generation, asked: _Asked, user: Vectors, after: LogSequence | None
-    ) -> Answer:
-        ask, past = asked.ask, asked.past
+    def _answer(self, asked: _Asked, user: Vectors, after: LogSequence | None) -> Answer:
+        ask, past, treatment = asked.ask, asked.past, asked.treatment
+        generation = treatment.generation
         domains = generation.model.manifest.target_domains
         terms = Terms(self.clock.now(), domains, ask.filters, _exclude(ask, past))
         question = Question(generation, user, asked.history, terms)
-        found, channels = blend(self.channels, self.mix, question, ask.k)
+        found, channels = blend(self.channels, treatment.mix, question, ask.k)
         reasons = {
             "no_history": not asked.history and past is not None,
             "unknown_tags": bool(asked.history) and not asked.known,
             "redis_unavailable": past is None or past.remembered,
             "stale_index": _behind(generation, after),
             "model_failed": not np.isfinite(user).all(),
+            "arm_unavailable": treatment.lacking,
             "short": len(found) < ask.k,
         }
-        at = generation.sequence
         degraded = _named(reasons)
         if self.metrics:
             self.metrics.recommended(ask.k, channels, degraded)
-        return Answer(found, channels, generation.model, at, degraded, asked.history)
+        return Answer(
+            *(found, channels, generation.model, generation.sequence, degraded),
+            history=asked.history,
+            arms=treatment.arms,
+        )
 
     async def similar(self, like: Like, after: LogSequence | None = None) -> Answer:
         """Items nearest to one of any domain, itself left out; none where nothing of it is known.
@@ -188,6 +201,10 @@ class Recommender:
                 pasts = iter(await self.histories.read_all(reads))
         return [_readable(next(pasts)) if ask.stored else Past([], []) for ask in asks]
 
+    async def _wait_for_all(self, generations: Sequence[Generation], after: LogSequence) -> None:
+        each = {generation.version: generation for generation in generations}
+        await asyncio.gather(*(self._wait_for(one, after) for one in each.values()))
+
     async def _wait_for(self, generation: Generation, after: LogSequence | None) -> None:
         """Give the index a while to reach what the caller has seen."""
         if after is None or generation.sequence is None:
@@ -205,9 +222,21 @@ class Recommender:
             raise SequenceForeign("X-Couple-After was given out by another store: drop it")
 
 
-def _asked(generation: Generation, ask: Ask, past: Past | None) -> _Asked:
+def _asked(ask: Ask, treatment: Treatment, past: Past | None) -> _Asked:
     history = _history(ask, past)
-    return _Asked(ask, past, history, generation.model.known(history))
+    return _Asked(ask, treatment, past, history, treatment.generation.model.known(history))
+
+
+async def _users(asked: Sequence[_Asked]) -> list[Vectors]:
+    """Each user's vectors [I, D], by the model that is to answer; one run for all of one model."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(asked):
+        places[one.treatment.generation.version].append(place)
+    users: dict[int, Vectors] = {}
+    for mine in places.values():
+        model = asked[mine[0]].treatment.generation.model
+        users.update(zip(mine, await model.users([asked[n].known for n in mine]), strict=True))
+    return [users[place] for place in range(len(asked))]
 
 
 def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]] | None:

@@ -1,4 +1,4 @@
-"""What an operator asks of the models, and how every worker follows.
+"""What an operator asks of the models and experiments, and how every worker follows.
 
 Whatever is asked becomes a plan in the control stream. This process follows that stream like any
 other, also for what was asked of itself, so all of them see the same plans in the same order.
@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 from service import thread
 from service.control import Control, Seen
 from service.errors import ModelConflict, ModelLate, ModelRefused
+from service.experiment import Experiment
+from service.experiments import Experiments
 from service.generations import Generations, Listed
 from service.host import Host
 from service.plan import Named, Plan
@@ -100,6 +102,21 @@ class Rollout:
         own = self._generations.own
         await self._change(f"drop {version}", lambda plan: plan.drop(version, own))
 
+    async def define(self, given: Experiment) -> Experiments:
+        """Have an experiment, or have it otherwise; what there is then.
+
+        Raises:
+            ExperimentRefused: it names a bundle that is no model here.
+            ExperimentConflict: what runs, or ran, does not allow it.
+            ModelConflict: this process does not have the model of an arm yet.
+        """
+        made = partial(self._defined, given=given)
+        return (await self._change(f"define experiment {given.name}", made)).experiments
+
+    async def end(self, name: str) -> None:
+        """End an experiment; raise NotFound when none of this name runs."""
+        await self._change(f"end experiment {name}", lambda plan: plan.end(name))
+
     def _folder(self, path: str) -> Path:
         root = self._bundles.resolve()
         try:
@@ -129,30 +146,35 @@ class Rollout:
 
     def _activated(self, plan: Plan, version: str) -> Plan:
         after = plan.activate(version, self._generations.own)
-        self._check_ready(after)
+        self._check_ready(after.active)
         return after
 
     def _rolled_back(self, plan: Plan) -> Plan:
         after = plan.roll_back()
-        self._check_ready(after)
+        self._check_ready(after.active)
         return after
 
-    def _check_ready(self, plan: Plan) -> None:
-        """Only what this process could answer with may become active."""
-        ready = {generation.version for generation in self._generations.live}
-        if plan.active is not None and plan.active not in ready:
+    def _defined(self, plan: Plan, given: Experiment) -> Plan:
+        after = plan.define(given, self._generations.own)
+        self._check_ready(*after.experiments.by_name[given.name].versions)
+        return after
+
+    def _check_ready(self, *versions: str | None) -> None:
+        """Only what this process could answer with may become active, or an arm."""
+        if any(one and self._generations.find(one) is None for one in versions):
             raise ModelConflict(
                 "this model is not ready here: ask again when GET /models says that it is"
             )
 
-    async def _change(self, done: str, make: Callable[[Plan], Plan]) -> None:
+    async def _change(self, done: str, make: Callable[[Plan], Plan]) -> Plan:
         """Write a plan down, and wait until this process has followed."""
         seen = await self._control.change(done, make)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._until(_position(seen))
         except TimeoutError as error:
-            raise ModelLate("it is written down and will happen: ask GET /models") from error
+            raise ModelLate("it is written down and will happen: ask what holds now") from error
+        return seen.plan
 
     async def _until(self, wanted: Position) -> None:
         while self._seen is None or _position(self._seen) < wanted:

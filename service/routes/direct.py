@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from service.auth import Allowed
 
-Endpoint = Callable[[Request, str | None], Awaitable[Response]]
+Endpoint = Callable[[Request, str | None, str | None], Awaitable[Response]]
 
 
 class Direct:
-    """One endpoint that reads a request and `X-Couple-After`, as an ASGI application."""
+    """One endpoint that reads a request and two headers of ours, as an ASGI application."""
 
     def __init__(self, allowed: Allowed, endpoint: Endpoint) -> None:
         self._allowed = allowed
@@ -27,5 +27,7 @@ class Direct:
         """Check the caller's key, and answer."""
         request = Request(scope, receive)
         await self._allowed(request)
-        response = await self._endpoint(request, request.headers.get("x-couple-after"))
+        headers = request.headers
+        after, arm = headers.get("x-couple-after"), headers.get("x-couple-arm")
+        response = await self._endpoint(request, after, arm)
         await response(scope, receive, send)

@@ -11,6 +11,8 @@ from starlette.routing import Route
 
 from service.answers import RecommendAnswer, RecommendBatchAnswer
 from service.auth import Allowed
+from service.errors import ExperimentRefused
+from service.experiments import NOBODY, Assignment
 from service.explain import explain
 from service.item import Item
 from service.parts import Parts, parts_of
@@ -21,6 +23,9 @@ from service.routes.direct import Direct
 from service.routes.wire import BODY, answer, documented, read, request_id, takes
 
 ALLOWED = Allowed("recommend")
+MAY_FORCE = Allowed("admin")
+After = Annotated[str | None, Header()]
+ForcedArms = Annotated[str | None, Header(description="`experiment=arm`, for QA; scope `admin`")]
 router = APIRouter(tags=["recommend"], dependencies=[Depends(ALLOWED)])
 
 
@@ -30,12 +35,12 @@ router = APIRouter(tags=["recommend"], dependencies=[Depends(ALLOWED)])
     openapi_extra=takes(RecommendBody),
 )
 async def post_recommend(
-    request: Request, x_couple_after: Annotated[str | None, Header()] = None
+    request: Request, x_couple_after: After = None, x_couple_arm: ForcedArms = None
 ) -> Response:
     """The best live items for a user; always an answer, and `degraded` says what it lacks."""
     parts, body = parts_of(request), await read(request, RecommendBody)
-    after = after_of(x_couple_after)
-    found = await parts.recommender.recommend(_ask(body), after)
+    after, forced = after_of(x_couple_after), await _forced(request, x_couple_arm)
+    found = await parts.recommender.recommend(_ask(body, forced), after)
     items = await _explained(parts, [found] if body.explain else [])
     return answer(**_result(body, found, items))
 
@@ -46,12 +51,13 @@ async def post_recommend(
     openapi_extra=takes(RecommendBatchBody),
 )
 async def post_recommend_batch(
-    request: Request, x_couple_after: Annotated[str | None, Header()] = None
+    request: Request, x_couple_after: After = None, x_couple_arm: ForcedArms = None
 ) -> Response:
     """What /recommend answers to each request, in their order; one round trip for all users."""
     parts, body = parts_of(request), await read(request, RecommendBatchBody)
-    after = after_of(x_couple_after)
-    answers = await parts.recommender.recommend_all([_ask(one) for one in body.requests], after)
+    after, forced = after_of(x_couple_after), await _forced(request, x_couple_arm)
+    asks = [_ask(one, forced) for one in body.requests]
+    answers = await parts.recommender.recommend_all(asks, after)
     pairs = list(zip(body.requests, answers, strict=True))
     items = await _explained(parts, [found for one, found in pairs if one.explain])
     results = []
@@ -62,7 +68,24 @@ async def post_recommend_batch(
     return answer(results=results)
 
 
-def _ask(body: RecommendBody) -> Ask:
+async def _forced(request: Request, header: str | None) -> Mapping[str, str]:
+    """Arms by experiment, of `X-Couple-Arm`; who sends it needs the scope `admin` too.
+
+    Raises:
+        Forbidden: the key does not have it.
+        ExperimentRefused: the header is not what it should be.
+    """
+    if header is None:
+        return NOBODY
+    await MAY_FORCE(request)
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    forced = {experiment: arm for experiment, _, arm in pairs}
+    if not all(forced) or not all(forced.values()) or len(forced) < len(pairs):
+        raise ExperimentRefused("X-Couple-Arm is experiment=arm, or several of them with commas")
+    return forced
+
+
+def _ask(body: RecommendBody, forced: Mapping[str, str]) -> Ask:
     history = None if body.history is None else [item.watched() for item in body.history]
     return Ask(
         user_id=body.user_id,
@@ -71,6 +94,7 @@ def _ask(body: RecommendBody) -> Ask:
         exclude=body.exclude_item_ids,
         filters=body.filters,
         history=history,
+        forced=forced,
     )
 
 
@@ -86,7 +110,7 @@ def _result(body: RecommendBody, found: Answer, items: Mapping[str, Item]) -> di
         "request_id": request_id(),
         "user_id": body.user_id,
         **told,
-        "experiments": [],
+        "experiments": [_told(one) for one in found.arms],
     }
 
 
@@ -94,6 +118,11 @@ def _by_model(found: Answer) -> list[str]:
     """The candidates that there are reasons for."""
     brought = zip(found.candidates, found.channels, strict=True)
     return [item_id for (item_id, _), channel in brought if channel == "model"]
+
+
+def _told(drawn: Assignment) -> dict[str, Any]:
+    told = {"name": drawn.experiment, "arm": drawn.arm.name, "bucket": drawn.bucket}
+    return {**told, "forced": True} if drawn.forced else told
 
 
 async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import body
+from service.experiment import Experiment
 from service.parts import parts_of
 from service.problem import MEDIA_TYPE
 from service.requests import ModelBody, RecommendBody, SimilarBody
@@ -20,9 +21,9 @@ PROBLEMS = {
     400: "the body is not JSON",
     401: "no key, or an unknown one",
     403: "a key without the scope",
-    404: "no such item or model",
+    404: "no such item, model or experiment",
     408: "the body did not arrive in time",
-    409: "a sequence of another store, or the models' state does not allow it",
+    409: "a sequence of another store, or the models or experiments there are do not allow it",
     413: "the body is too large",
     415: "the body is not application/json",
     422: "the request breaks the contract",
@@ -30,7 +31,7 @@ PROBLEMS = {
     503: "the store does not take this now; retry after Retry-After seconds",
 }
 PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
-SMALL = (RecommendBody, SimilarBody, ModelBody)  # what is asked one by one
+SMALL = (RecommendBody, SimilarBody, ModelBody, Experiment)  # what is asked one by one
 BODY = (400, 401, 403, 408, 413, 415, 422)
 
 

@@ -42,6 +42,8 @@ REQUESTS: list[dict[str, Any]] = [
     {"json": {"user_id": "u1"}, "headers": {"X-Couple-After": ""}},
     {"json": {"user_id": "u1"}, "headers": {"X-Couple-After": "x"}},
     {"json": {"user_id": "u1"}, "headers": {"X-Couple-After": f"{'0' * 16}.1-1"}},
+    {"json": {"user_id": "u1", "k": 2}, "headers": {"X-Couple-Arm": "e=b"}},
+    {"json": {"user_id": "u1"}, "headers": {"X-Couple-Arm": "e=c"}},
     {"method": "GET"},
     {"method": "HEAD"},
     {"method": "OPTIONS"},

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from service import answers
 from tests.service.conftest import Configure
+from tests.service.defining import arms, facts
 from tests.service.running import Client, ok, running
 
 pytestmark = pytest.mark.anyio
@@ -18,6 +19,7 @@ EVENT = {"user_id": "u1", "item_id": "v1", "type": "click"}
 UNKNOWN = {**EVENT, "item_id": "nothing"}
 AFTER = {"X-Couple-After": f"{'0' * 16}.1-1"}
 KEY = {"name": "k", "sha256": "0" * 64, "scopes": ["admin"]}
+EXPERIMENT = facts(name="v1", arms=arms(0.5, 0.5))
 BIG = b" " * 2**21
 
 # method, path, its template, the model of its 200, a good body
@@ -44,6 +46,11 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
     ("POST", "/similar", "/similar", answers.SimilarAnswer, {"item_id": "v1"}),
     ("GET", "/models", "/models", answers.ModelsAnswer, None),
     ("POST", "/models", "/models", answers.ModelAnswer, {"path": "OWN"}),
+    ("PUT", "/experiments/v1", "/experiments/{name}", answers.ExperimentAnswer, EXPERIMENT),
+    ("GET", "/experiments/v1", "/experiments/{name}", answers.ExperimentAnswer, None),
+    ("POST", "/recommend", "/recommend", answers.RecommendAnswer, {"user_id": "u1"}),
+    ("DELETE", "/experiments/v1", "/experiments/{name}", answers.EndAnswer, None),
+    ("GET", "/experiments", "/experiments", answers.ExperimentsAnswer, None),
     ("DELETE", "/users/u1", "/users/{user_id}", answers.EraseAnswer, None),
     ("DELETE", "/items/v1", "/items/{item_id}", answers.DeleteAnswer, None),
     ("GET", "/admin/digest", "/admin/digest", answers.DigestAnswer, None),
@@ -66,6 +73,7 @@ ELSEWHERE = {
     "POST /models": {"409", "503"},
     "POST /models/{version}/activate": {"409"},
     "DELETE /models/{version}": {"409"},
+    "PUT /experiments/{name}": {"409"},
 }
 BODIES = {
     "/items": "Items",
@@ -98,7 +106,7 @@ async def test_answers_have_the_shape_that_is_documented(service: Client) -> Non
         response = await service.request(method, path, json=given)
         answer = ok(response)
         read = model.model_validate(answer, strict=False, extra="forbid")
-        assert read.model_dump(exclude_unset=True) == answer
+        assert read.model_dump(mode="json", exclude_unset=True) == answer
         documented = paths[template][method.lower()]["responses"]["200"]["content"]
         reference = documented["application/json"]["schema"]["$ref"]
         assert reference == f"#/components/schemas/{model.__name__}"
@@ -170,6 +178,8 @@ async def test_bodies_are_documented(service: Client) -> None:
         reference = body["content"]["application/json"]["schema"]["$ref"]
         assert reference == f"#/components/schemas/{name}Body"
         assert found["components"]["schemas"][f"{name}Body"]["additionalProperties"] is False
+    put = found["paths"]["/experiments/{name}"]["put"]["requestBody"]["content"]
+    assert put["application/json"]["schema"]["$ref"] == "#/components/schemas/Experiment"
 
 
 async def test_every_reference_leads_somewhere(service: Client) -> None:

@@ -1,0 +1,74 @@
+"""`/experiments`: how users are divided, and what each part of them gets."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import Response
+
+from service.answers import EndAnswer, ExperimentAnswer, ExperimentsAnswer
+from service.auth import Allowed
+from service.errors import BodyRefused, NotFound, Place
+from service.experiment import SPELLING, Experiment
+from service.experiments import Experiments
+from service.parts import parts_of
+from service.routes.wire import BODY, answer, documented, read, takes
+
+router = APIRouter(tags=["experiments"], dependencies=[Depends(Allowed("admin"))])
+
+Name = Annotated[str, Path(pattern=SPELLING, max_length=64)]
+
+
+@router.get("/experiments", responses=documented(401, 403, answer=ExperimentsAnswer))
+async def get_experiments(request: Request) -> Response:
+    """All definitions: those that run, and those that ended, whose names and salts are taken."""
+    state = parts_of(request).generations.experiments
+    return answer(
+        revision=state.revision,
+        experiments=list(map(_told, state.running)),
+        ended=list(map(_told, state.ended)),
+    )
+
+
+@router.get(
+    "/experiments/{name}", responses=documented(401, 403, 404, 422, answer=ExperimentAnswer)
+)
+async def get_experiment(request: Request, name: Name) -> Response:
+    """One definition, as it can be put again."""
+    return _definition(parts_of(request).generations.experiments, name)
+
+
+@router.put(
+    "/experiments/{name}",
+    responses=documented(*BODY, 409, 503, answer=ExperimentAnswer),
+    openapi_extra=takes(Experiment),
+)
+async def put_experiment(request: Request, name: Name) -> Response:
+    """Have it from now on, on every worker; answered when this process has it."""
+    given = await read(request, Experiment)
+    if given.name != name:
+        raise BodyRefused(
+            422, "the request breaks the contract: see `errors`", [Place("name", "As in the path")]
+        )
+    return _definition(await parts_of(request).rollout.define(given), name)
+
+
+@router.delete(
+    "/experiments/{name}", responses=documented(401, 403, 404, 422, 503, answer=EndAnswer)
+)
+async def delete_experiment(request: Request, name: Name) -> Response:
+    """End it: its users get what everybody gets. Its name and salt stay its own."""
+    await parts_of(request).rollout.end(name)
+    return answer(name=name, status="ended")
+
+
+def _definition(state: Experiments, name: str) -> Response:
+    running = state.by_name.get(name)
+    found = running or next((one for one in state.ended if one.name == name), None)
+    if found is None:
+        raise NotFound("no experiment has this name: see GET /experiments")
+    status = "running" if running else "ended"
+    return answer(revision=state.revision, status=status, experiment=_told(found))
+
+
+def _told(one: Experiment) -> dict[str, Any]:
+    return one.model_dump(mode="json")
