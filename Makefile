@@ -8,7 +8,7 @@ TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index loadtest service trainer tests benchmarks
 CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py
 
-.PHONY: setup demo test chaos check format bench bench-index bench-serve loadtest reproduce clean
+.PHONY: setup demo test chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -51,6 +51,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# After a change of the HTTP API: docs/openapi.json anew, refused where old clients would break.
+openapi: $(VENV)/.dev
+	$(BIN)/python -m tests.service.released $(BREAK)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format $(CODE)
