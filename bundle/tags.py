@@ -49,9 +49,12 @@ class Vocabulary:
 
     def ids(self, tags: Iterable[str]) -> list[int]:
         """Ids of the known tags, in the order given, each once; unknown tags are left out."""
-        # As they stand first: most are in their normal form, which takes long to find out.
-        known = [self._ids.get(tag) or self._ids.get(normalise(tag)) for tag in tags]
-        return [number for number in dict.fromkeys(known) if number]
+        return [number for number in dict.fromkeys(map(self.id, tags)) if number]
+
+    def id(self, tag: str) -> int:
+        """A tag's id, however it is written; 0 for an unknown one."""
+        # As it stands first: most are in their normal form, which takes long to find out.
+        return self._ids.get(tag) or self._ids.get(normalise(tag), 0)
 
     def find(self, title: str) -> list[str]:
         """All known tags that stand in a title, the most telling first: more words, then rarer.

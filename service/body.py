@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json
 from starlette.requests import ClientDisconnect, Request
 
 from service.errors import BodyRefused, Place
 from service.experiment import Experiment
 from service.requests import EventsBody, ItemsBody, ModelBody, RecommendBatchBody, SimilarBody
+from service.turns import in_turns
 
 B = TypeVar("B", bound=BaseModel)
 
+LISTS: dict[type[BaseModel], str] = {ItemsBody: "items", EventsBody: "events"}  # may be long
+MOST_LISTED = 1000  # entries that they may have
+WHOLE = 65_536  # bytes that are checked at once: some milliseconds at most
+AT_ONCE = 20  # entries of a larger body that are checked at once
 MOST_PLACES = 1000  # named in one answer
 MOST_ERRORS = 100_000  # listed to find those; listing a million takes seconds and gigabytes
 
@@ -25,11 +31,7 @@ async def read(request: Request, model: type[B], limit: int, timeout_s: float) -
             or against the model (422).
     """
     _check_media_type(request)
-    data = await _receive(request, limit, timeout_s)
-    try:
-        return model.model_validate_json(data)
-    except ValidationError as error:
-        raise _refusal(error) from None  # the error holds the input; nothing may log it
+    return await _check(await _receive(request, limit, timeout_s), model)
 
 
 def _check_media_type(request: Request) -> None:
@@ -64,16 +66,82 @@ async def _collect(request: Request, limit: int) -> bytes:
     return bytes(data)
 
 
-def _refusal(error: ValidationError) -> BodyRefused:
-    if error.error_count() > MOST_ERRORS:
-        detail = f"the request breaks the contract in {error.error_count()} places: see /docs"
-        return BodyRefused(422, detail, [Place("body", "More mistakes than can be listed")])
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    if found[0]["type"] == "json_invalid":
-        return BodyRefused(400, f"the body is not JSON in UTF-8: {found[0]['msg']}")
-    places = [Place(place(line["loc"]), _advice(line)) for line in found[:MOST_PLACES]]
-    unique = list(dict.fromkeys(places))
-    return BodyRefused(422, "the request breaks the contract: see `errors`", unique)
+async def _check(data: bytes, model: type[B]) -> B:
+    """A long list in parts, between which others have their turn; all of it is judged."""
+    checked: list[B] = []
+    refused = Refusal()
+    async for start, part in in_turns(_parts(data, LISTS.get(model))):
+        try:
+            checked.append(model.model_validate_json(part))
+        except ValidationError as error:  # it holds the input: nothing may log it
+            refused.add(error, start)
+    refused.check()
+    if len(checked) == 1:
+        return checked[0]
+    name = LISTS[model]
+    entries = [entry for part in checked for entry in getattr(part, name)]
+    return checked[0].model_copy(update={name: entries})
+
+
+def _parts(data: bytes, name: str | None) -> Iterator[tuple[int, bytes]]:
+    """Where each part of the list begins, and the body with no more of it than that."""
+    given: Any = _decoded(data) if name and len(data) > WHOLE else None
+    entries = given.get(name) if isinstance(given, dict) else None
+    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_LISTED:
+        yield 0, data
+        return
+    beside = given  # what else is in the body is judged once
+    for start in range(0, len(entries), AT_ONCE):
+        part = {**beside, name: entries[start : start + AT_ONCE]}
+        yield start, to_json(part, inf_nan_mode="constants")
+        beside = {}
+
+
+def _decoded(data: bytes) -> Any:
+    """None for what is not JSON."""
+    try:
+        return from_json(data)
+    except ValueError:
+        return None
+
+
+class Refusal:
+    """What is wrong with a body, part by part."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._places: dict[Place, None] = {}  # in order, each once
+
+    def add(self, error: ValidationError, start: int) -> None:
+        """What is wrong with a part; its list begins with entry `start` of the whole.
+
+        Raises:
+            BodyRefused: it is not JSON.
+        """
+        self._count += error.error_count()
+        if self._count > MOST_ERRORS or len(self._places) >= MOST_PLACES:
+            return
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise BodyRefused(400, f"the body is not JSON in UTF-8: {found[0]['msg']}") from None
+        for line in found[:MOST_PLACES]:
+            self._places[Place(place(_moved(line["loc"], start)), _advice(line))] = None
+
+    def check(self) -> None:
+        """Raise BodyRefused unless there is nothing wrong."""
+        if self._count > MOST_ERRORS:
+            detail = f"the request breaks the contract in {self._count} places: see /docs"
+            raise BodyRefused(422, detail, [Place("body", "More mistakes than can be listed")])
+        if self._count:
+            places = list(self._places)[:MOST_PLACES]
+            raise BodyRefused(422, "the request breaks the contract: see `errors`", places)
+
+
+def _moved(location: tuple[int | str, ...], start: int) -> tuple[int | str, ...]:
+    """("items", 3, …) of a part → ("items", start + 3, …)."""
+    if len(location) > 1 and isinstance(location[1], int):
+        return (location[0], start + location[1], *location[2:])
+    return location
 
 
 def _advice(line: Any) -> str:

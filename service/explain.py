@@ -13,7 +13,7 @@ import numpy as np
 from bundle.probe import Vectors
 from service.event import Watched
 from service.item import Item
-from service.model import Model
+from service.model import Model, Reading
 
 MOST = 5  # pairs a candidate
 
@@ -42,20 +42,19 @@ def explain(
 ) -> dict[str, list[dict[str, object]]]:
     """Item id → its tags with the user's tag nearest to each; the same tag first, then by score."""
     user = carried(model, history)
-    tags = {item_id: model.read(item)[: model.manifest.max_tags] for item_id, item in items.items()}
+    readings = {item_id: model.reading(item) for item_id, item in items.items()}
+    tags = {item_id: found.ids[: model.manifest.max_tags] for item_id, found in readings.items()}
     if not user.tags:
         return {item_id: [] for item_id in tags}
     candidate = sorted({tag for ids in tags.values() for tag in ids})
     pairs = _pairs(model, user, candidate)
-    found = {item_id: _best([pairs[tag] for tag in ids]) for item_id, ids in tags.items()}
-    return {item_id: _told(model, items[item_id], best) for item_id, best in found.items()}
+    best = {item_id: _best([pairs[tag] for tag in ids]) for item_id, ids in tags.items()}
+    return {item_id: _told(readings[item_id], found) for item_id, found in best.items()}
 
 
-def _told(model: Model, item: Item, pairs: list[dict[str, object]]) -> list[dict[str, object]]:
+def _told(reading: Reading, pairs: list[dict[str, object]]) -> list[dict[str, object]]:
     """Say of tags that were not given that they only stand in for the item's own."""
-    if model.ids(item.tags, item.title):
-        return pairs
-    return [{**pair, "stand_in": True} for pair in pairs]
+    return [{**pair, "stand_in": True} for pair in pairs] if reading.stand_ins else pairs
 
 
 def _pairs(model: Model, user: Carried, tags: list[int]) -> dict[int, dict[str, object]]:

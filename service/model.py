@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from service.item import Item
 from service.together import Together
 from service.towers import OnnxTowers
 
+TITLE = 300  # characters of a title that are looked into for tags: what follows is a description
+
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +42,15 @@ class Known:
 
     def __bool__(self) -> bool:
         return bool(self.tags) or any(self.items)
+
+
+class Reading(NamedTuple):
+    """What a model makes of an item's tags, each told once, as it was written."""
+
+    known: list[str]
+    unknown: list[str]
+    stand_ins: list[str]  # known tags in place of new ones; none where a tag is known
+    ids: list[int]  # of what the item is recommended by: its known tags, or those that stand in
 
 
 @dataclass(frozen=True)
@@ -62,30 +74,27 @@ class Model:
 
     def tags(self, tags: Sequence[str], title: str | None) -> list[str]:
         """The given tags; those found in the title when none are given."""
-        return list(tags) if tags or not title else self.vocabulary.find(title)
+        return list(tags) if tags or not title else self.vocabulary.find(title[:TITLE])
 
-    def split(self, item: Item) -> tuple[list[str], list[str]]:
-        """An item's tags → (known, unknown), each once, as they were written."""
-        once = {normalise(tag): tag for tag in reversed(self.tags(item.tags, item.title))}
-        tags = list(reversed(once.values()))
-        known = [tag for tag in tags if tag in self.vocabulary]
-        return known, [tag for tag in tags if tag not in self.vocabulary]
+    def reading(self, item: Item) -> Reading:
+        """Everything there is to say of an item's tags; a long title takes a while to look into."""
+        tags, known, unknown = self.tags(item.tags, item.title), dict[int, str](), dict[str, str]()
+        for tag in tags:
+            if number := self.vocabulary.id(tag):
+                known.setdefault(number, tag)
+            else:
+                unknown.setdefault(normalise(tag), tag)
+        stand_ins = [] if known else self.vocabulary.stand_ins(tags)
+        ids = list(known) or self.vocabulary.ids(stand_ins)
+        return Reading(list(known.values()), list(unknown.values()), stand_ins, ids)
 
     def ids(self, tags: Sequence[str], title: str | None) -> list[int]:
         """Ids of the known tags."""
         return self.vocabulary.ids(self.tags(tags, title))
 
-    def stand_ins(self, item: Item) -> list[str]:
-        """Known tags that stand in for an item's new ones; none where it has a known tag."""
-        return self.vocabulary.stand_ins(self.tags(item.tags, item.title))
-
-    def read(self, item: Item) -> list[int]:
-        """Ids of what an item is recommended by: its known tags, or those that stand in."""
-        return self.ids(item.tags, item.title) or self.vocabulary.ids(self.stand_ins(item))
-
     def retrievable(self, item: Item) -> bool:
         """Whether the model can recommend it: of a target domain, with a tag that it can read."""
-        return self.offers(item) and bool(self.read(item))
+        return self.offers(item) and bool(self.reading(item).ids)
 
     def offers(self, item: Item) -> bool:
         """Whether it recommends items of such a domain at all."""

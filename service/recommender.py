@@ -242,7 +242,7 @@ async def _users(asked: Sequence[_Asked]) -> list[Vectors]:
 def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]] | None:
     """None where the item tower fails."""
     model = generation.model
-    vector = model.item_vectors([model.read(item)])  # [1, D]
+    vector = model.item_vectors([model.reading(item).ids])  # [1, D]
     if not np.isfinite(vector).all():
         return None
     if not vector.any():

@@ -31,7 +31,7 @@ class VectorShelf:
             for one in items.values()
             if one is not None
             and one.item.domain in targets
-            and (ids := self._model.read(one.item))
+            and (ids := self._model.reading(one.item).ids)
         ]
         vectors = self._model.embed_items([ids for _, ids in tagged])
         sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)

@@ -16,6 +16,7 @@ from service.parts import Parts, parts_of
 from service.requests import ItemsBody
 from service.routes.wire import BODY, answer, documented, read, takes
 from service.text import INT64, Id, format_time
+from service.turns import in_turns
 
 router = APIRouter(tags=["items"], dependencies=[Depends(Allowed("ingest"))])
 
@@ -29,10 +30,10 @@ async def post_items(request: Request) -> Response:
     _check_distinct([item.item_id for item in body.items])
     model = parts.generations.active.model
     domain = model.manifest.target_domains[0]
-    items = [item.item(domain) for item in body.items]
+    items = [item.item(domain) async for item in in_turns(body.items)]
     written = await _write(parts, puts(items, [item.version for item in body.items]))
     pairs = zip(items, written.statuses, strict=True)
-    results = [_result(model, item, status) for item, status in pairs]
+    results = [_result(model, item, status) async for item, status in in_turns(pairs)]
     for one in results:
         known, unknown = len(one["known_tags"]), len(one["unknown_tags"])
         parts.metrics.posted(known, unknown, retrievable=one["retrievable"])
@@ -78,16 +79,15 @@ async def _write(parts: Parts, changes: Sequence[Change]) -> Written:
 
 
 def _result(model: Model, item: Item, status: str) -> dict[str, Any]:
-    known, unknown = model.split(item)
-    stand_ins = [] if known else model.stand_ins(item)
-    return {
+    found = model.reading(item)
+    result = {
         "item_id": item.item_id,
         "status": status,
-        "known_tags": known,
-        "unknown_tags": unknown,
-        "retrievable": model.offers(item) and bool(known or stand_ins),
-        **({"stand_in_tags": stand_ins} if stand_ins else {}),
+        "known_tags": found.known,
+        "unknown_tags": found.unknown,
+        "retrievable": model.offers(item) and bool(found.ids),
     }
+    return {**result, "stand_in_tags": found.stand_ins} if found.stand_ins else result
 
 
 def _check_distinct(item_ids: Sequence[str]) -> None:
