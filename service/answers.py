@@ -1,10 +1,12 @@
 """What callers get: documentation for /openapi.json. Answers are encoded without it (FACTS.md)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from service.experiment import Experiment
+
+APPLIED: Any = Field(description="whether the worker that answers this recommends by it already")
 
 
 class ItemResult(BaseModel):
@@ -24,6 +26,7 @@ class ItemsAnswer(BaseModel):
     request_id: str
     sequence: str
     durability: Literal["aof-always", "aof-everysec", "memory", "unknown"]
+    applied: bool = APPLIED
     results: list[ItemResult]
 
 
@@ -48,6 +51,7 @@ class DeleteAnswer(BaseModel):
     item_id: str
     status: Literal["deleted", "absent", "stale"]
     sequence: str
+    applied: bool = APPLIED
 
 
 class Rejected(BaseModel):

@@ -201,7 +201,7 @@ async def _build(
         rollout=rollout,
         host=host,
         recommender=Recommender(
-            *(generations, Histories(reads, *lengths, guard), catalogue, clock),
+            *(generations, Histories(reads, *lengths, guard), catalogue, facts, clock),
             *(_channels(settings, facts, attention), Treatments(generations, settings.channels)),
             settings.after_timeout_ms / 1000,
             metrics if settings.metrics else None,

@@ -51,7 +51,6 @@ async def _build(settings: Settings, model: Model, snapshots: Path) -> None:
         catalogue = Catalogue(redis, settings.log_retention_s)
         replica = Replica(lambda: VectorShelf(model))
         await replay.join(catalogue, replica)
-        index = replica.shelf.index
-        index.maintain()
-        await replay.join(catalogue, replica)  # what was written meanwhile
-    index.save(snapshots, model=model.manifest.version, position=str(replica.sequence))
+    replica.shelf.index.save(
+        snapshots, model=model.manifest.version, position=str(replica.sequence)
+    )

@@ -81,6 +81,9 @@ class Facts:
         self._regroup(before, entered)
         self._trim({*left, *self._traits.domains[entered].tolist()})
 
+    def settle(self) -> None:
+        """It is always ready."""
+
     def _columns(self, items: Sequence[Stored]) -> Columns:
         now = self._now()
         published = [

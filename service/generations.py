@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -190,13 +191,25 @@ class Generations:
                 await self._fill(generation)
             else:
                 await self._nursery.raise_(generation, folder)
-                self._tail.add(generation.replica)
+                self._tail.add(generation.replica, partial(self._lose, generation))
             self._live[version] = generation
         finally:
             if version not in self._live:
                 self._tail.drop(generation.replica)
         self._rising.pop(version, None)
         self._settle()
+
+    def _lose(self, generation: Generation) -> None:
+        """The log does not lead this one on. What answers is filled here, all else in the nursery,
+        as it costs traffic nothing there.
+        """
+        version = generation.version
+        if generation is self.active:
+            self._tail.add(generation.replica)
+            return
+        log.info("model %s is brought up again: the log no longer leads it on", version[:12])
+        self._live.pop(version, None)
+        self.pursue(self._plan)
 
     async def _fill(self, generation: Generation) -> None:
         """The first: this process answers nobody yet, so it may embed the catalogue itself."""

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 from time import perf_counter as now
+from typing import Any
 
 import numpy as np
 from redis.exceptions import RedisError
@@ -23,12 +24,14 @@ from service.clock import Clock
 from service.errors import NotFound, SequenceForeign
 from service.event import Watched
 from service.experiments import Assignment
+from service.facts import Facts
 from service.generation import Generation
 from service.generations import Generations
 from service.histories import Histories, Past, Read
 from service.item import Attributes, Item
 from service.metrics import Metrics
 from service.model import Known, Model
+from service.replica import Replica, reached
 from service.sequence import LogSequence
 from service.terms import Terms
 from service.treatments import Treatment, Treatments
@@ -94,6 +97,7 @@ class Recommender:
     generations: Generations
     histories: Histories
     catalogue: Catalogue
+    facts: Replica[Facts]
     clock: Clock
     channels: Mapping[Name, Channel]
     treatments: Treatments
@@ -144,7 +148,7 @@ class Recommender:
             "no_history": not asked.history and past is not None,
             "unknown_tags": bool(asked.history) and not asked.known,
             "redis_unavailable": past is None or past.remembered,
-            "stale_index": _behind(generation, after),
+            "stale_index": self._behind(generation, after),
             "model_failed": not np.isfinite(user).all(),
             "arm_unavailable": treatment.lacking,
             "short": len(found) < ask.k,
@@ -173,7 +177,7 @@ class Recommender:
         reasons = {
             "unknown_tags": item is not None and not generation.model.ids(item.tags, item.title),
             "redis_unavailable": item is None,
-            "stale_index": _behind(generation, after),
+            "stale_index": self._behind(generation, after),
             "model_failed": nearest is None,
             "short": len(found) < like.k,
         }
@@ -206,12 +210,23 @@ class Recommender:
         await asyncio.gather(*(self._wait_for(one, after) for one in each.values()))
 
     async def _wait_for(self, generation: Generation, after: LogSequence | None) -> None:
-        """Give the index a while to reach what the caller has seen."""
+        """Give what is answered from a while to reach what the caller has seen."""
         if after is None or generation.sequence is None:
             return
-        reached = await generation.replica.reach(after, self.after_timeout_s)
-        if not reached and after.store != generation.sequence.store:
+        found = await reached(self._read(generation), after, self.after_timeout_s)
+        if not found and after.store != generation.sequence.store:
             await self._check_store(after)
+
+    def _behind(self, generation: Generation, after: LogSequence | None) -> bool:
+        """Whether what was looked into lacks what the caller has seen, or may lack a lot."""
+        return any(
+            replica.lost or not (after is None or replica.has(after))
+            for replica in self._read(generation)
+        )
+
+    def _read(self, generation: Generation) -> Sequence[Replica[Any]]:
+        """Everything that an answer is made from: each follows the log by itself."""
+        return self.facts, generation.replica
 
     async def _check_store(self, after: LogSequence) -> None:
         try:
@@ -249,12 +264,6 @@ def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, 
         return []  # no known tag, so no direction: everything would be as near
     exclude = {*like.exclude, item.item_id}
     return generation.search(vector[:, None], like.k, exclude, like.filters)
-
-
-def _behind(generation: Generation, after: LogSequence | None) -> bool:
-    """Whether the index that was searched lacks what the caller has seen, or may lack a lot."""
-    replica = generation.replica
-    return replica.lost if after is None else replica.lost or not replica.has(after)
 
 
 def _named(reasons: Mapping[str, bool]) -> list[str]:

@@ -6,11 +6,13 @@ the catalogue, replay from the head noted, and only then answer from the result.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
-from service.catalogue import Catalogue
-from service.replica import LogGap, Replica, S
+from service import thread
+from service.catalogue import Catalogue, Stored
+from service.replica import AT_ONCE, LogGap, Replica, S, Shelf
 
-BATCH = 256  # items or entries between two turns of the event loop
+BATCH = 256  # items or entries of one read
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,7 @@ async def catch_up(catalogue: Catalogue, replica: Replica[S]) -> None:
         entries = await catalogue.entries(replica.position, BATCH, None)
         if not entries:
             raise LogGap("the log ends before its head")
-        replica.apply(entries)
-        await asyncio.sleep(0)
+        await replica.follow(entries)
 
 
 async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
@@ -48,12 +49,21 @@ async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
     start = await catalogue.head() or (await catalogue.write([])).sequence
     fresh = Replica(replica.make)
     async for page in catalogue.pages(BATCH):
-        fresh.shelf.put(page)
-        await asyncio.sleep(0)
+        await _put(fresh.shelf, page)
     fresh.take(fresh.shelf, start)
     try:
         await catch_up(catalogue, fresh)
+        await thread.run(fresh.shelf.settle, "settle")
+        await catch_up(catalogue, fresh)  # what was written meanwhile
     except LogGap:  # the store changed meanwhile: the caller begins again
         return
     replica.take(fresh.shelf, fresh.sequence or start)
     log.info("synchronised a replica at %s", replica.sequence)
+
+
+async def _put(shelf: Shelf, page: Mapping[str, Stored]) -> None:
+    """A page, others having their turn."""
+    items = list(page.items())
+    for start in range(0, len(items), AT_ONCE):
+        shelf.put(dict(items[start : start + AT_ONCE]))
+        await asyncio.sleep(0)

@@ -8,11 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from service.catalogue import Entry, Stored
 from service.errors import ServiceError
 from service.sequence import START, LogSequence, Position
+
+AT_ONCE = 64  # items or entries between two turns of the event loop: a few milliseconds
 
 
 class LogGap(ServiceError):
@@ -24,6 +26,9 @@ class Shelf(Protocol):
 
     def put(self, items: Mapping[str, Stored | None]) -> None:
         """Take these items in place of what was known of them; None is a deletion."""
+
+    def settle(self) -> None:
+        """Get ready to answer, once filled: in a thread, while nothing else touches the shelf."""
 
 
 S = TypeVar("S", bound=Shelf)
@@ -57,6 +62,12 @@ class Replica(Generic[S]):
             raise LogGap("the log does not continue where this replica stands")
         self.shelf.put(latest(entries))
         self._move(LogSequence(self.sequence.store, entries[-1].position))
+
+    async def follow(self, entries: Sequence[Entry]) -> None:
+        """Apply entries, others having their turn; raise LogGap where some are missing."""
+        for start in range(0, len(entries), AT_ONCE):
+            self.apply(entries[start : start + AT_ONCE])
+            await asyncio.sleep(0)
 
     def see_head(self) -> None:
         """It has everything that is logged at this moment."""
@@ -99,6 +110,11 @@ class Replica(Generic[S]):
         self.sequence = sequence
         self._moved.set()
         self._moved = asyncio.Event()
+
+
+async def reached(replicas: Sequence[Replica[Any]], wanted: LogSequence, timeout_s: float) -> bool:
+    """Wait until all have followed the log to a place; False when that takes too long."""
+    return all(await asyncio.gather(*(one.reach(wanted, timeout_s) for one in replicas)))
 
 
 def latest(entries: Sequence[Entry]) -> dict[str, Stored | None]:

@@ -8,7 +8,7 @@ brought to its head beside the others (`service.replay`), and then follows with 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from service.clock import Clock
 from service.replica import LogGap, Replica
 from service.sequence import LogSequence
 
-BATCH = 256  # entries applied between two turns of the event loop
+BATCH = 256  # entries of one read
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # between attempts to reach Redis
 
 Follower = Replica[Any]
@@ -39,19 +39,27 @@ class Tail:
         self._catalogue = catalogue
         self._followers: list[Follower] = []
         self._joining: dict[Follower, asyncio.Task[None]] = {}
+        self._astray: dict[Follower, Callable[[], None]] = {}
         self.connected = False
         self.durability = "unknown"
 
-    def add(self, follower: Follower) -> None:
-        """Keep a replica at the head from now on, wherever it stands."""
+    def add(self, follower: Follower, astray: Callable[[], None] | None = None) -> None:
+        """Keep a replica at the head from now on, wherever it stands.
+
+        One that the log no longer leads to its head is filled from the catalogue beside traffic,
+        which costs what traffic needs; or, where there is `astray`, dropped, and that called.
+        """
         follower.patience_s = self._patience_s
         self._followers.append(follower)
+        if astray:
+            self._astray[follower] = astray
         self._join(follower)
 
     def drop(self, follower: Follower) -> None:
         """Let a replica stand where it is; one that never followed is fine."""
         if follower in self._followers:
             self._followers.remove(follower)
+        self._astray.pop(follower, None)
         if joining := self._joining.pop(follower, None):
             joining.cancel()
 
@@ -59,10 +67,6 @@ class Tail:
     def ready(self) -> bool:
         """Whether every replica holds the catalogue."""
         return all(follower.sequence for follower in self._followers)
-
-    async def reach(self, wanted: LogSequence, timeout_s: float) -> None:
-        """Wait, within bounds, until every replica has followed the log to a place."""
-        await asyncio.gather(*(one.reach(wanted, timeout_s) for one in self._followers))
 
     async def run(self, clock: Clock, block_ms: int) -> None:
         """Follow the log until cancelled, waiting longer the longer Redis is away."""
@@ -120,8 +124,20 @@ class Tail:
 
     def _join(self, follower: Follower) -> None:
         if follower in self._followers:  # else it was dropped meanwhile
-            going = replay.join(self._catalogue, follower)
-            self._joining[follower] = asyncio.create_task(going)
+            self._joining[follower] = asyncio.create_task(self._lead(follower))
+
+    async def _lead(self, follower: Follower) -> None:
+        """To the head of the log."""
+        if follower not in self._astray:
+            await replay.join(self._catalogue, follower)
+            return
+        try:
+            await replay.catch_up(self._catalogue, follower)
+        except LogGap:
+            astray = self._astray[follower]
+            del self._joining[follower]  # this very task: it ends by itself
+            self.drop(follower)
+            astray()
 
     async def _follow(self, block_ms: int) -> None:
         """One read for all, from the lowest position; followers may come and go meanwhile."""
@@ -130,16 +146,14 @@ class Tail:
         if not entries:
             await self._compare()
         for follower in self._following():
-            self._apply(follower, entries)
+            await self._apply(follower, entries)
             if len(entries) < BATCH and follower not in self._joining:
                 follower.see_head()
-            await asyncio.sleep(0)  # requests have their turn between two followers
 
-    def _apply(self, follower: Follower, entries: Sequence[Entry]) -> None:
+    async def _apply(self, follower: Follower, entries: Sequence[Entry]) -> None:
         later = [entry for entry in entries if entry.position > follower.position]
         try:
-            if later:
-                follower.apply(later)
+            await follower.follow(later)
         except LogGap:
             self._join(follower)
 

@@ -40,6 +40,10 @@ class VectorShelf:
         self.index.remove([item_id for item_id in items if item_id not in stored])
         self._upsert(kept, vectors[sound])
 
+    def settle(self) -> None:
+        """Give a large index its lists: without them every search looks at everything."""
+        self.index.maintain()
+
     def _upsert(self, items: Sequence[Item], vectors: Vectors) -> None:
         self.index.upsert(
             [item.item_id for item in items],

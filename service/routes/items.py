@@ -13,6 +13,7 @@ from service.errors import BodyRefused, NotFound, Place
 from service.item import Item
 from service.model import Model
 from service.parts import Parts, parts_of
+from service.replica import reached
 from service.requests import ItemsBody
 from service.routes.wire import BODY, answer, documented, read, takes
 from service.text import INT64, Id, format_time
@@ -31,13 +32,19 @@ async def post_items(request: Request) -> Response:
     model = parts.generations.active.model
     domain = model.manifest.target_domains[0]
     items = [item.item(domain) async for item in in_turns(body.items)]
-    written = await _write(parts, puts(items, [item.version for item in body.items]))
+    changes = puts(items, [item.version for item in body.items])
+    written, applied = await _write(parts, changes)
     pairs = zip(items, written.statuses, strict=True)
     results = [_result(model, item, status) async for item, status in in_turns(pairs)]
     for one in results:
         known, unknown = len(one["known_tags"]), len(one["unknown_tags"])
         parts.metrics.posted(known, unknown, retrievable=one["retrievable"])
-    return answer(sequence=str(written.sequence), durability=parts.tail.durability, results=results)
+    return answer(
+        sequence=str(written.sequence),
+        durability=parts.tail.durability,
+        applied=applied,
+        results=results,
+    )
 
 
 @router.get(
@@ -67,15 +74,19 @@ async def delete_item(
     version: Annotated[int | None, Query(ge=-INT64, lt=INT64)] = None,
 ) -> Response:
     """Delete one item; its tombstone keeps late upserts out."""
-    written = await _write(parts_of(request), [Change("delete", item_id, version)])
-    return answer(item_id=item_id, status=written.statuses[0], sequence=str(written.sequence))
+    written, applied = await _write(parts_of(request), [Change("delete", item_id, version)])
+    (status,), sequence = written.statuses, str(written.sequence)
+    return answer(item_id=item_id, status=status, sequence=sequence, applied=applied)
 
 
-async def _write(parts: Parts, changes: Sequence[Change]) -> Written:
-    """Write to the log and wait, within bounds, until this replica has applied it."""
+async def _write(parts: Parts, changes: Sequence[Change]) -> tuple[Written, bool]:
+    """Write to the log; → whether what this worker answers from has applied it in time."""
     written = await parts.catalogue.write(changes)
-    await parts.tail.reach(written.sequence, parts.settings.apply_timeout_ms / 1000)
-    return written
+    generations = parts.generations
+    indexes = [one.replica for one in (generations.active, *generations.live)]
+    answering = [parts.facts, *dict.fromkeys(indexes)]  # but none that is still on its way
+    timeout_s = parts.settings.apply_timeout_ms / 1000
+    return written, await reached(answering, written.sequence, timeout_s)
 
 
 def _result(model: Model, item: Item, status: str) -> dict[str, Any]:

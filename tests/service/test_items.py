@@ -29,6 +29,7 @@ async def test_results_stand_in_request_order_and_tell_known_tags_from_unknown(
     assert second["item_id"] == "v1"
     assert (second["known_tags"], second["retrievable"]) == ([], False)
     assert answer["durability"] == "memory"
+    assert answer["applied"] is True
 
 
 async def test_an_item_is_recommended_as_soon_as_its_post_is_answered(service: Client) -> None:
@@ -36,6 +37,19 @@ async def test_an_item_is_recommended_as_soon_as_its_post_is_answered(service: C
     for number in range(20):
         await service.items({"item_id": f"n{number}", "tags": ["wok"]})
         assert f"n{number}" in await service.found()
+
+
+async def test_the_largest_call_holds_up_nobody(service: Client) -> None:
+    """Recommendations are answered all the while, however much there is to read in each item."""
+    title = "a dog and a cat at the night market " * 8
+    many = [{"item_id": f"i{n}", "title": title} for n in range(1000)]
+    post = asyncio.create_task(service.items(*many))
+    answered = 0
+    while not post.done():
+        await service.recommend(k=1, history=[{"tags": ["wok"]}], exclude_seen=False)
+        answered += 1
+    assert len((await post)["results"]) == 1000
+    assert answered > 20
 
 
 async def test_without_tags_they_are_found_in_the_title(service: Client) -> None:

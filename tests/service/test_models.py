@@ -224,3 +224,26 @@ async def test_one_worker_of_a_host_builds_at_a_time(
             assert (alone, also) == (True, False)
         with second.alone() as alone:
             assert alone
+
+
+async def test_a_model_that_the_log_no_longer_leads_on_is_brought_up_again(
+    configure: Configure, given: dict[str, Any], versions: dict[str, str], redis: Any
+) -> None:
+    """By the nursery, beside traffic; the one that answers is filled where it stands."""
+    async with running(configure(**given)) as client:
+        await client.items(ITEM)
+        await load(client, "b")
+        found = client.app.state.parts.generations
+        active, before = found.active, {one.version: one for one in found.live}
+        for key in redis.scan_iter("couple:{items}*"):
+            redis.delete(key)
+        await client.items(ITEM, {**ITEM, "item_id": "v2"})
+
+        async def renewed() -> bool:
+            live = {one.version: one for one in found.live}
+            again = live.get(versions["b"])
+            return again is not None and again is not before[versions["b"]] and again.count == 2
+
+        await until(renewed, 60)
+        assert found.active is active
+        assert sorted(await client.modelled()) == ["v1", "v2"]

@@ -28,6 +28,9 @@ class Tags:
             else:
                 self.tags[item_id] = stored.item.tags
 
+    def settle(self) -> None:
+        """Nothing to do."""
+
 
 def at(position: int) -> LogSequence:
     return LogSequence(STORE, (position, 0))

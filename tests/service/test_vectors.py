@@ -8,6 +8,7 @@ import pytest
 from bundle import open_bundle
 from bundle.arrays import Ids
 from bundle.probe import Vectors
+from index import ItemIndex
 from service.catalogue import Stored
 from service.item import Item
 from service.model import Model
@@ -52,6 +53,17 @@ def test_it_holds_what_can_be_recommended(model: Model) -> None:
     assert shelf.index.ids() == {"a", "d"}
     shelf.put({"a": None, "d": Stored(item("d", "zither"), 1), "e": None})
     assert shelf.index.ids() == set()
+
+
+def test_a_large_one_has_lists_once_it_is_settled(model: Model) -> None:
+    """Until then a search looks at everything."""
+    dim = model.manifest.dim
+    shelf = VectorShelf(model, ItemIndex(dim, exact_up_to=1000))
+    vectors = np.random.default_rng(0).standard_normal((4000, dim)).astype(np.float32)
+    shelf.index.upsert([f"v{n}" for n in range(4000)], vectors)
+    assert shelf.index.stats().lists == 1
+    shelf.settle()
+    assert shelf.index.stats().lists > 1
 
 
 def test_vectors_that_are_not_sound_are_left_out_alone(model: Model) -> None:
