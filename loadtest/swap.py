@@ -22,12 +22,22 @@ async def swap(address: Address, path: str, mark: Mark) -> None:
         ServiceRefused: the service does not load or activate it.
     """
     async with address.caller() as caller:
-        loaded = await caller.json("POST", "/models", {"path": path})
-        version = str(loaded["version"])
-        mark(f"model {version[:SHOWN]} is being built")
-        await _built(caller, version)
+        version = await load(caller, path, mark)
         await caller.json("POST", f"/models/{version}/activate")
         mark(f"model {version[:SHOWN]} answers")
+
+
+async def load(caller: Caller, path: str, mark: Mark) -> str:
+    """Post the bundle at `path` and wait until it is built; its version.
+
+    Raises:
+        ServiceRefused: the service does not load it.
+    """
+    loaded = await caller.json("POST", "/models", {"path": path})
+    version = str(loaded["version"])
+    mark(f"model {version[:SHOWN]} is being built")
+    await _built(caller, version)
+    return version
 
 
 async def _built(caller: Caller, version: str) -> None:
