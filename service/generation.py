@@ -63,5 +63,5 @@ class Generation:
         return [(id_, float(score)) for id_, score in zip(ids[0], scores[0], strict=True)]
 
     def forget_expired(self) -> None:
-        """Drop what has expired; search leaves it out already."""
+        """Drop what has expired, which search leaves out already; for a thread of its own."""
         self.replica.shelf.index.expire(self.now())

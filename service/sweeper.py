@@ -1,7 +1,8 @@
 """Housekeeping of the catalogue: one worker of all replicas at a time, by a short Redis lock.
 
 The log is trimmed to its retention and expired items leave the catalogue, with a log entry each.
-Tombstones carry a time to live and need no broom.
+Tombstones carry a time to live and need no broom. Each process sweeps its own indexes, in a thread:
+what was posted in one import may expire in one second.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from service import thread
 from service.catalogue import Catalogue, Change
 from service.clock import Clock
 from service.generations import Generations
@@ -35,7 +37,7 @@ async def run(
     while True:
         await asyncio.sleep(interval_ms / 1000)
         for generation in generations.live:
-            generation.forget_expired()
+            await thread.run(generation.forget_expired, "expire")
         with suppress(RedisError):  # the tail says when Redis is away
             await _sweep_in_turn(catalogue, clock, interval_ms)
 

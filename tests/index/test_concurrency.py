@@ -81,7 +81,7 @@ class World:
             if rounds % 3:
                 assert self.index.remove([IDS[row] for row in gone]) == len(gone)
             else:
-                assert self.index.expire(9.0) == [IDS[row] for row in gone]
+                assert self.index.expire(9.0) == {IDS[row] for row in gone}
             self.left[gone] += 1
             time.sleep(0.01)  # for searches that must not find them
             self.left[gone] += 1

@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service import sweeper
@@ -15,6 +16,7 @@ from tests.service.running import Client, running, until
 pytestmark = pytest.mark.anyio
 
 LOG = "couple:{items}:log"
+LARGE = 20_000
 
 
 def catalogue(service: Client) -> Catalogue:
@@ -106,3 +108,18 @@ async def test_a_running_service_sweeps_by_itself(configure: Configure, redis: A
         await until(swept)
         assert await service.found() == ["v1"]
         assert service.app.state.parts.generations.active.count == 1
+
+
+async def test_answers_go_on_while_thousands_expire(configure: Configure) -> None:
+    """All at one moment: the index is seen half empty by those who ask meanwhile."""
+    async with running(configure(sweep_interval_ms=20)) as service:
+        await service.items({"tags": ["wok"]})
+        index = service.app.state.parts.generations.active.replica.shelf.index
+        vectors = np.random.default_rng(0).standard_normal((LARGE, index.dim)).astype(np.float32)
+        index.upsert([f"due{n}" for n in range(LARGE)], vectors, expires_at=[1.0] * LARGE)
+        counts = [LARGE + 1]
+        async with asyncio.timeout(60):
+            while counts[-1] > 1:
+                assert await service.found() == ["v0"]
+                counts.append(len(index))
+        assert any(1 < count < LARGE for count in counts)
