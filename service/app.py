@@ -1,7 +1,6 @@
 """The composition root: the only place that builds clients, sessions and background tasks."""
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
-from service import keeper, store, sweeper, upkeep
+from service import background, keeper, store, sweeper, upkeep
 from service.access import AccessLog
 from service.admission import Admission, Budget, budgets
 from service.answers import Problem
@@ -77,7 +76,7 @@ from service.routes import (
 from service.routes.wire import SCHEMAS
 from service.seats import Seats
 from service.settings import Settings, check_exposure
-from service.tail import Tail, cancel
+from service.tail import Tail
 from service.telling import Telling
 from service.treatments import Treatments
 from service.verifier import Limits
@@ -92,8 +91,6 @@ BODIES = (
     Experiment,
 )
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
-
-log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -176,8 +173,8 @@ async def _build(
     facts = Replica(partial(Facts, clock.now))
     tail.add(facts)
     host = Host(settings.state)
-    nursery = Nursery(settings, tail_catalogue, host, clock)
-    generations = Generations(_given(settings, model, clock), nursery, tail)
+    nursery = Nursery(settings, tail_catalogue, host)
+    generations = Generations(_given(settings, model), nursery, tail)
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
@@ -186,7 +183,7 @@ async def _build(
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     block_ms = settings.tail_block_ms
-    background = (
+    tasks = (
         tail.run(clock, block_ms),
         rollout.run(Control(tail_redis), host, block_ms),
         breaker.run(reads.ping),
@@ -197,9 +194,7 @@ async def _build(
         keeper.run(host, generations, settings.snapshot_interval_s),
     )
     return Parts(
-        *(settings, clock, catalogue, histories, generations, facts, attention, tail, recorder),
-        rollout=rollout,
-        host=host,
+        *(settings, clock, catalogue, histories, generations, facts, tail, recorder, rollout),
         recommender=Recommender(
             *(generations, Histories(reads, *lengths, guard), catalogue, facts, clock),
             *(_channels(settings, facts, attention), Treatments(generations, settings.channels)),
@@ -208,14 +203,14 @@ async def _build(
         ),
         metrics=metrics,
         telling=_telling(settings, stack, figures),
-        background=tuple(_start(stack, one) for one in background),
+        background=tuple(_start(stack, one) for one in tasks),
     )
 
 
-def _given(settings: Settings, model: Model, clock: Clock) -> Given:
+def _given(settings: Settings, model: Model) -> Given:
     assert settings.bundle  # noqa: S101  # for mypy: load_model has checked it
     bundles = settings.bundles or settings.bundle.resolve().parent
-    return Given(Generation.of(model, clock.now), settings.bundle, bundles)
+    return Given(Generation.of(model), settings.bundle, bundles)
 
 
 def _rollout(settings: Settings, control: Control, generations: Generations) -> Rollout:
@@ -242,17 +237,11 @@ def _telling(settings: Settings, stack: AsyncExitStack, figures: Figures) -> Tel
     return told
 
 
-def _start(stack: AsyncExitStack, background: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-    """Run until the application stops; a background task that fails says so at once."""
-    task = asyncio.create_task(background)
-    task.add_done_callback(_report)
-    stack.push_async_callback(cancel, task)
+def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Run until the application stops."""
+    task = background.start(work)
+    stack.push_async_callback(background.cancel, task)
     return task
-
-
-def _report(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("a background task ended: restart this process", exc_info=error)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

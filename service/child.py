@@ -91,7 +91,7 @@ def _work(
 ) -> None:
     os.nice(niceness)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent(lambda: os._exit(1))
     try:
         said = _Said("done", work(*arguments))
     except CoupleError as error:
@@ -101,7 +101,14 @@ def _work(
     there.send(said)
 
 
-def _end_with_parent() -> None:
-    if parent := multiprocessing.parent_process():
+def follow_parent(end: Callable[[], None]) -> None:
+    """Call `end` once the process that spawned this one has ended, however it did."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def follow() -> None:
         parent.join()
-        os._exit(1)
+        end()
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -4,14 +4,13 @@ A vector of one model against an index of another is wrong at the same dimension
 say so. Hence whoever recommends takes one generation at the start and nothing from another.
 """
 
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bundle.probe import Vectors
-from service.item import Attributes
 from service.model import Model
 from service.replica import Replica
 from service.sequence import LogSequence
+from service.terms import Terms
 from service.vectors import VectorShelf
 
 BYTES_AN_ITEM = 220  # beside its vector: id, times, attributes, places
@@ -23,12 +22,11 @@ class Generation:
 
     model: Model
     replica: Replica[VectorShelf]
-    now: Callable[[], float]
 
     @classmethod
-    def of(cls, model: Model, now: Callable[[], float]) -> "Generation":
-        """With an index that is still empty; `now` gives epoch seconds."""
-        return cls(model, Replica(lambda: VectorShelf(model)), now)
+    def of(cls, model: Model) -> "Generation":
+        """With an index that is still empty."""
+        return cls(model, Replica(lambda: VectorShelf(model)))
 
     @property
     def version(self) -> str:
@@ -53,15 +51,16 @@ class Generation:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self.replica.shelf.index
 
-    def search(
-        self, user: Vectors, k: int, exclude: Collection[str], filters: Attributes
-    ) -> list[tuple[str, float]]:
-        """User vectors [1, I, D] → up to k live (item id, score), the best first."""
+    def search(self, user: Vectors, k: int, terms: Terms) -> list[tuple[str, float]]:
+        """User vectors [1, I, D] → up to k (item id, score) that meet the terms, the best first.
+
+        Its index holds no items but of the model's target domains.
+        """
         ids, scores = self.replica.shelf.index.search(
-            user, k, now=self.now(), exclude=[exclude], filters=filters or None
+            user, k, now=terms.now, exclude=[terms.exclude], filters=terms.filters or None
         )
         return [(id_, float(score)) for id_, score in zip(ids[0], scores[0], strict=True)]
 
-    def forget_expired(self) -> None:
+    def forget_expired(self, now: float) -> None:
         """Drop what has expired, which search leaves out already; for a thread of its own."""
-        self.replica.shelf.index.expire(self.now())
+        self.replica.shelf.index.expire(now)

@@ -17,11 +17,12 @@ from typing import Literal
 from redis.exceptions import RedisError
 
 from bundle import BundleMissing, CoupleError
+from service import background
 from service.experiments import Experiments
 from service.generation import Generation
 from service.nursery import Nursery
 from service.plan import Named, Own, Plan
-from service.tail import Tail, cancel
+from service.tail import Tail
 
 RETRY_S = 30.0  # after a bundle that this host cannot open: its mount may come late
 
@@ -121,8 +122,7 @@ class Generations:
                 self._rising.pop(version).task.cancel()
         for version in self.wanted:
             if version not in self._live and version not in self._rising:
-                task = asyncio.create_task(self._raise(version))
-                task.add_done_callback(_report)
+                task = background.start(self._raise(version))
                 self._rising[version] = Rising(self._named(version), task)
         self._settle()
 
@@ -141,7 +141,7 @@ class Generations:
 
     async def close(self) -> None:
         """Stop bringing up what is on its way."""
-        await asyncio.gather(*(cancel(rising.task) for rising in self._rising.values()))
+        await asyncio.gather(*(background.cancel(rising.task) for rising in self._rising.values()))
 
     def _rank(self, version: str) -> State:
         if version == self.active.version:
@@ -222,7 +222,7 @@ class Generations:
         if version == self.active.version:
             return self.active  # what this process was started with, still empty
         if version == self.own.version:
-            return self._nursery.of(self._given[0])
+            return Generation.of(self._given[0])
         return await self._nursery.open(folder, version)
 
     def _folder(self, version: str) -> Path:
@@ -234,8 +234,3 @@ class Generations:
                 "its bundle is not below COUPLE_BUNDLES, only processes started with it have it"
             )
         return self.bundles / path
-
-
-def _report(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.critical("bringing up a model failed in a way nobody foresaw", exc_info=error)

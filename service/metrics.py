@@ -18,7 +18,10 @@ BOUNDS = (
     *(0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01),
     *(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
 )
-REASONS = ("no_history", "unknown_tags", "redis_unavailable", "stale_index", "short")
+REASONS = (
+    *("no_history", "unknown_tags", "redis_unavailable", "stale_index"),
+    *("arm_unavailable", "model_failed", "short"),
+)
 STAGES = ("histories", "tower", "channels")
 COLD_S = 7 * 86_400.0  # as `couple experiments report` has it
 

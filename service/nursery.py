@@ -16,11 +16,9 @@ from index import ItemIndex, SnapshotError
 from service import child, replay, thread
 from service.build import build, open_model
 from service.catalogue import Catalogue
-from service.clock import Clock
 from service.errors import SequenceMalformed
 from service.generation import Generation
 from service.host import Host
-from service.model import Model
 from service.replica import LogGap, Replica
 from service.sequence import LogSequence
 from service.settings import Settings
@@ -35,15 +33,10 @@ log = logging.getLogger(__name__)
 class Nursery:
     """Brings up generations; what it makes holds the catalogue and is at the head of the log."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, host: Host, clock: Clock) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, host: Host) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._host = host
-        self._clock = clock
-
-    def of(self, model: Model) -> Generation:
-        """A generation of an open model, its index still empty."""
-        return Generation.of(model, self._clock.now)
 
     async def open(self, folder: Path, version: str) -> Generation:
         """A generation whose index is still empty.
@@ -52,7 +45,7 @@ class Nursery:
             BundleError: the bundle is missing, damaged, refused or of another version.
         """
         model = await thread.run(partial(open_model, folder, version), "open a bundle")
-        return self.of(model)
+        return Generation.of(model)
 
     async def raise_(self, generation: Generation, folder: Path) -> None:
         """Fill a generation's index, building a snapshot where there is none.

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from service.attention import Attention
 from service.catalogue import Catalogue
 from service.clock import Clock
 from service.facts import Facts
 from service.generations import Generations
 from service.histories import Histories
-from service.host import Host
 from service.metrics import Metrics
 from service.recommender import Recommender
 from service.recorder import Recorder
@@ -32,11 +30,9 @@ class Parts:
     histories: Histories
     generations: Generations
     facts: Replica[Facts]
-    attention: Attention
     tail: Tail
     recorder: Recorder
     rollout: Rollout
-    host: Host
     recommender: Recommender
     metrics: Metrics
     telling: Telling

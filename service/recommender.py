@@ -172,7 +172,7 @@ class Recommender:
         generation = self.generations.active
         await self._wait_for(generation, after)
         item = await self._item(like)
-        nearest = _nearest(generation, item, like) if item else []
+        nearest = self._nearest(generation, item, like) if item else []
         found = nearest or []
         reasons = {
             "unknown_tags": item is not None and not generation.model.ids(item.tags, item.title),
@@ -183,6 +183,20 @@ class Recommender:
         }
         channels: list[Name] = ["model"] * len(found)
         return Answer(found, channels, generation.model, generation.sequence, _named(reasons))
+
+    def _nearest(
+        self, generation: Generation, item: Item, like: Like
+    ) -> list[tuple[str, float]] | None:
+        """None where the item tower fails."""
+        model = generation.model
+        vector = model.item_vectors([model.reading(item).ids])  # [1, D]
+        if not np.isfinite(vector).all():
+            return None
+        if not vector.any():
+            return []  # no known tag, so no direction: everything would be as near
+        exclude, domains = {*like.exclude, item.item_id}, model.manifest.target_domains
+        terms = Terms(self.clock.now(), domains, like.filters, exclude)
+        return generation.search(vector[:, None], like.k, terms)
 
     async def _item(self, like: Like) -> Item | None:
         """The item itself, or one made of the tags; None when Redis does not say."""
@@ -252,18 +266,6 @@ async def _users(asked: Sequence[_Asked]) -> list[Vectors]:
         model = asked[mine[0]].treatment.generation.model
         users.update(zip(mine, await model.users([asked[n].known for n in mine]), strict=True))
     return [users[place] for place in range(len(asked))]
-
-
-def _nearest(generation: Generation, item: Item, like: Like) -> list[tuple[str, float]] | None:
-    """None where the item tower fails."""
-    model = generation.model
-    vector = model.item_vectors([model.reading(item).ids])  # [1, D]
-    if not np.isfinite(vector).all():
-        return None
-    if not vector.any():
-        return []  # no known tag, so no direction: everything would be as near
-    exclude = {*like.exclude, item.item_id}
-    return generation.search(vector[:, None], like.k, exclude, like.filters)
 
 
 def _named(reasons: Mapping[str, bool]) -> list[str]:

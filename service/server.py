@@ -8,16 +8,13 @@ import asyncio
 import copy
 import gc
 import logging
-import multiprocessing
 import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
@@ -26,7 +23,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from service import store
+from service import child, store
 from service.app import from_environment, load_model
 from service.connection import Configuration, Limits
 from service.errors import AddressTaken, StoreMissing, WorkersFailed
@@ -69,8 +66,7 @@ def serve(settings: Settings, workers: int = 1) -> None:
 def worker() -> FastAPI:
     """What every worker serves. It drains and ends with its parent, however that ends."""
     gc.set_threshold(*SELDOM)
-    if parent := multiprocessing.parent_process():
-        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    child.follow_parent(_orphaned)
     app = from_environment()
     signal.signal(NOTICE, lambda *_: setattr(app.state, "leaving", True))
     app.router.lifespan_context = _caught_up(app.router.lifespan_context)
@@ -92,8 +88,7 @@ def _caught_up(lifespan: Lifespan) -> Lifespan:
     return patient
 
 
-def _follow(parent: BaseProcess) -> None:
-    parent.join()
+def _orphaned() -> None:
     log.warning("the parent process is gone: ending")
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -11,13 +11,10 @@ from redis.exceptions import RedisError
 from service.settings import Settings
 
 OLDEST = 7  # major version
-READING = 64  # connections for histories; more are only wanted when none answers
 GRACE_S = 2.0  # how much longer than its own block a tailing read may take
 
 
-def connect(
-    settings: Settings, timeout_s: float | None = None, connections: int | None = None
-) -> Redis:
+def connect(settings: Settings, timeout_s: float | None = None) -> Redis:
     """A client that answers or fails within `timeout_s` (default: the request path's), once."""
     timeout = timeout_s or settings.redis_timeout_ms / 1000
     client: Redis = Redis.from_url(
@@ -27,14 +24,16 @@ def connect(
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
-        max_connections=connections,
     )
     return client
 
 
 def connect_reads(settings: Settings) -> Redis:
-    """A client for what recommendations read: one that is slow is as good as away."""
-    return connect(settings, settings.redis_read_timeout_ms / 1000, READING)
+    """A client for what recommendations read: one that is slow is as good as away.
+
+    All that is asked for at the same time goes over one connection (`service.together`).
+    """
+    return connect(settings, settings.redis_read_timeout_ms / 1000)
 
 
 def connect_tail(settings: Settings) -> Redis:

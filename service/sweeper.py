@@ -7,6 +7,7 @@ what was posted in one import may expire in one second.
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -37,7 +38,7 @@ async def run(
     while True:
         await asyncio.sleep(interval_ms / 1000)
         for generation in generations.live:
-            await thread.run(generation.forget_expired, "expire")
+            await thread.run(partial(generation.forget_expired, clock.now()), "expire")
         with suppress(RedisError):  # the tail says when Redis is away
             await _sweep_in_turn(catalogue, clock, interval_ms)
 

@@ -15,7 +15,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service import replay, store
+from service import background, replay, store
 from service.catalogue import Catalogue, Entry
 from service.clock import Clock
 from service.replica import LogGap, Replica
@@ -76,7 +76,7 @@ class Tail:
                 error = await self._proceed(clock, block_ms)
                 failures = await self._pause(error, failures) if error else 0
         finally:
-            await asyncio.gather(*map(cancel, self._joining.values()))
+            await asyncio.gather(*map(background.cancel, self._joining.values()))
 
     async def _pause(self, error: Exception, failures: int) -> int:
         if failures == 0:
@@ -172,13 +172,3 @@ class Tail:
             return True
         entries = await self._catalogue.entries(at.position, 1, None)
         return bool(entries) and entries[0].prev == at.position
-
-
-async def cancel(task: "asyncio.Task[None]") -> None:
-    """End a background task and wait for its end.
-
-    Asked more than once: redis-py now and then loses a cancellation that meets its own time-out.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=0.1)

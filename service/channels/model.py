@@ -12,5 +12,4 @@ class ModelChannel:
         """Scores are inner products."""
         if not (question.user.any() and np.isfinite(question.user).all()):
             return []  # zeros are as near to everything, and what is no number to nothing
-        terms = question.terms
-        return question.generation.search(question.user, wanted, terms.exclude, terms.filters)
+        return question.generation.search(question.user, wanted, question.terms)

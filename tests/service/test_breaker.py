@@ -8,9 +8,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import RedisError
 
+from service.background import cancel
 from service.breaker import FAILURES, Breaker
 from service.errors import StoreAway
-from service.tail import cancel
 from tests.service.running import until
 
 pytestmark = pytest.mark.anyio

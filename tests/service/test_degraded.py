@@ -94,10 +94,16 @@ async def test_the_newest_and_the_popular_are_offered_without_redis(
 ) -> None:
     """Nobody is known then, and the answer says so."""
     half = [{"name": "author", "quota": 0.5}, {"name": "popular", "quota": 0.5}]
-    async with running(configure(redis_url=store.url, channels=half)) as service:
+    settings = configure(redis_url=store.url, channels=half, attention_interval_ms=10)
+    async with running(settings) as service:
         await service.items(*({"tags": ["zither"], "author_id": "a"} for _ in range(3)))
         await service.events({"user_id": "u2", "item_id": "v0"})
-        await service.app.state.parts.attention.refresh()
+
+        async def counted() -> bool:
+            (best,) = (await service.recommend("u3", k=1))["candidates"]
+            return bool(best["channel"] == "popular")
+
+        await until(counted)
         store.stop()
         answer = await service.recommend(k=3)
         found = [c["channel"] for c in answer["candidates"]]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from service import store
+from service.background import cancel
 from service.erasures import KEY, Erasures
 from service.histories import keys
 from service.memory import Memory
 from service.settings import Settings
-from service.tail import cancel
 from tests.service.conftest import Configure
 from tests.service.own_store import Store
 from tests.service.running import ok, running, until

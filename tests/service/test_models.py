@@ -214,18 +214,6 @@ async def _holds(host: Path, *versions: str) -> bool:
     return found == set(versions)
 
 
-async def test_one_worker_of_a_host_builds_at_a_time(
-    configure: Configure, given: dict[str, Any]
-) -> None:
-    settings = configure(**given)
-    async with running(settings) as one, running(settings) as two:
-        first, second = (client.app.state.parts.host for client in (one, two))
-        with first.alone() as alone, second.alone() as also:
-            assert (alone, also) == (True, False)
-        with second.alone() as alone:
-            assert alone
-
-
 async def test_a_model_that_the_log_no_longer_leads_on_is_brought_up_again(
     configure: Configure, given: dict[str, Any], versions: dict[str, str], redis: Any
 ) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from bundle import Bundle, open_bundle, pad_histories, pad_item_ids, pad_items
+from service.terms import Terms
 from service.towers import OnnxTowers
 from tests.campaign import count
 from tests.golden.tastes import TASTES
@@ -216,9 +217,9 @@ async def check_that_mixing_shows(client: Client, references: dict[str, Referenc
             assert (error < CLOSE) == (version == answer["model"]["version"])
     generations = client.app.state.parts.generations
     a, b = (generations.live[n] for n in range(2))
-    user = a.model.embed_users([a.model.known([])])
+    user, terms = a.model.embed_users([a.model.known([])]), Terms(0.0, (), {}, ())
     assert not np.allclose(
-        [score for _, score in a.search(user, K, (), {})],
-        [score for _, score in b.search(user, K, (), {})],
+        [score for _, score in a.search(user, K, terms)],
+        [score for _, score in b.search(user, K, terms)],
         atol=0.01,
     )

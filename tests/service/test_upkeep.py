@@ -13,15 +13,17 @@ from service.catalogue import Stored
 from service.generation import Generation
 from service.item import Item
 from service.model import Model
+from service.terms import Terms
 
 pytestmark = pytest.mark.anyio
 
 LARGE = 50_001  # one more than the index scans outright
+TERMS = Terms(0.0, (), {}, ())
 
 
 @pytest.fixture
 def generation(bundle_folder: Path) -> Generation:
-    return Generation.of(Model.of(open_bundle(bundle_folder)), now=lambda: 0.0)
+    return Generation.of(Model.of(open_bundle(bundle_folder)))
 
 
 async def test_a_catalogue_that_has_grown_gets_lists_while_it_answers(
@@ -37,12 +39,12 @@ async def test_a_catalogue_that_has_grown_gets_lists_while_it_answers(
         task = asyncio.create_task(upkeep.run(lambda: [generation], interval_ms=1))
         answers = 0
         while "rebuilt the index" not in caplog.text:
-            assert len(generation.search(user, 10, (), {})) == 10
+            assert len(generation.search(user, 10, TERMS)) == 10
             answers += 1
             await asyncio.sleep(0.001)
         task.cancel()
     assert answers > 10
-    assert len(generation.search(user, 10, (), {})) == 10
+    assert len(generation.search(user, 10, TERMS)) == 10
     assert index.stats().lists > 1
 
 

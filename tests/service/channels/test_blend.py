@@ -31,7 +31,7 @@ class Listed:
 
 @pytest.fixture(scope="module")
 def question(bundle_folder: Path) -> Question:
-    generation = Generation.of(Model.of(open_bundle(bundle_folder)), lambda: 0.0)
+    generation = Generation.of(Model.of(open_bundle(bundle_folder)))
     return Question(generation, np.ones((1, 1, 8), dtype=np.float32), [], Terms(0.0, [], {}, {"x"}))
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from service.text import format_time
 from tests.service.conftest import Configure
-from tests.service.running import Client, running
+from tests.service.running import Client, running, until
 
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400.0
 EVERY = "2020-01-01T00:00:00Z"
+OFTEN = {"attention_interval_ms": 10}
 
 
 def mix(**quotas: float) -> list[dict[str, Any]]:
@@ -34,9 +35,13 @@ async def scores(client: Client, **body: Any) -> list[float]:
     return [c["score"] for c in (await client.recommend(**body))["candidates"]]
 
 
-async def refresh(client: Client) -> None:
-    """What otherwise happens at every interval."""
-    await client.app.state.parts.attention.refresh()
+async def until_found(client: Client, *item_ids: str, **body: Any) -> None:
+    """Wait until these are recommended, in this order: what is counted is read now and then."""
+
+    async def holds() -> bool:
+        return await client.found(user_id="x", **body) == list(item_ids)
+
+    await until(holds)
 
 
 async def test_by_default_the_model_answers_and_the_rest_fills_up(service: Client) -> None:
@@ -92,17 +97,14 @@ async def test_a_history_from_before_authors_were_kept_has_its_authors(
 async def test_the_newest_come_first_and_what_nobody_saw_before_them(
     configure: Configure,
 ) -> None:
-    """Until an item had the impressions that it is owed."""
-    async with running(configure(channels=mix(fresh=1), fresh_exposures=2)) as service:
+    """Until an item had the impressions that it is owed: `a` had two, `b` only one."""
+    settings = configure(channels=mix(fresh=1), fresh_exposures=2, **OFTEN)
+    async with running(settings) as service:
         await service.items(item("b", 2), item("a", 1), item("c", 3))
         assert await told(service) == [(name, "fresh") for name in "abc"]
-        shown = [{"user_id": f"u{n}", "item_id": "a", "type": "impression"} for n in range(2)]
-        await service.events(shown[0])
-        await refresh(service)
-        assert await service.found(user_id="x") == ["a", "b", "c"]
-        await service.events(shown[1], {"item_id": "b", "type": "impression"})
-        await refresh(service)
-        assert await service.found(user_id="x") == ["b", "c", "a"]
+        shown = ({"user_id": f"u{n}", "item_id": one} for n, one in enumerate("aab"))
+        await service.events(*({**one, "type": "impression"} for one in shown))
+        await until_found(service, "b", "c", "a")
         found = await scores(service, user_id="x")
         assert found == pytest.approx([1 + 1 / 3, 1 + 1 / 4, 1 / 2], abs=1e-3)
 
@@ -113,7 +115,7 @@ async def test_other_domains_and_coming_items_leave_fresh_its_view(
     """However many newer products and announced videos there are, impressions are read."""
     monkeypatch.setattr("service.newest.WIDTH", 2)
     monkeypatch.setattr("service.attention.READ", 2)
-    async with running(configure(channels=mix(fresh=1), fresh_exposures=1)) as service:
+    async with running(configure(channels=mix(fresh=1), fresh_exposures=1, **OFTEN)) as service:
         await service.items(
             item("a", 1),
             item("b", 2),
@@ -121,13 +123,12 @@ async def test_other_domains_and_coming_items_leave_fresh_its_view(
             *(item(f"ahead{n}", -1) for n in range(3)),
         )
         await service.events({"item_id": "a", "type": "impression"})
-        await refresh(service)
-        assert await service.found(user_id="x") == ["b", "a"]
+        await until_found(service, "b", "a")
 
 
 async def test_what_is_liked_lately_comes_first(configure: Configure) -> None:
     """By positives of all users, each worth half after a half-life; impressions are none."""
-    settings = configure(channels=mix(popular=1), popular_half_life_s=3600)
+    settings = configure(channels=mix(popular=1), popular_half_life_s=3600, **OFTEN)
     async with running(settings) as service:
         await service.items(item("once", 9), item("twice", 9), item("then", 9), item("seen", 9))
         before = format_time(time.time() - 2 * 3600)
@@ -138,7 +139,7 @@ async def test_what_is_liked_lately_comes_first(configure: Configure) -> None:
             *({"item_id": "then", "user_id": f"u{n}", "timestamp": before} for n in range(3)),
             *({"item_id": "seen", "user_id": f"u{n}", "type": "impression"} for n in range(9)),
         )
-        await refresh(service)
+        await until_found(service, "twice", "once", "then", k=3)
         expected = [("twice", "popular"), ("once", "popular"), ("then", "popular")]
         assert await told(service, user_id="x", k=3) == expected
         assert await scores(service, user_id="x", k=3) == pytest.approx([2, 1, 0.75], abs=0.01)
@@ -174,7 +175,7 @@ async def test_every_term_holds_for_every_channel(
     configure: Configure, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live, of a target domain, matching, not seen, not excluded; and expiry to the moment."""
-    async with running(configure(channels=mix(**{channel: 1}))) as service:
+    async with running(configure(channels=mix(**{channel: 1}), **OFTEN)) as service:
         clock = service.app.state.parts.clock
         end = round(clock.now() + 3600, 3)
         english = {"author_id": "x", "attributes": {"language": "en"}}
@@ -195,10 +196,12 @@ async def test_every_term_holds_for_every_channel(
             {"item_id": "clicked"},
         )
         await service.delete("/items/gone")
-        await refresh(service)
         asked = {"filters": {"language": ["en"]}, "exclude_item_ids": ["excluded"]}
-        found = await told(service, **asked)
-        assert set(found) == {("good", channel), ("ending", channel)}
+
+        async def counted() -> bool:
+            return set(await told(service, **asked)) == {("good", channel), ("ending", channel)}
+
+        await until(counted)
         monkeypatch.setattr(clock, "now", lambda: end)
         assert await told(service, **asked) == [("good", channel)]
         everything = await told(service, exclude_seen=False)
