@@ -13,7 +13,7 @@ from service.errors import BodyRefused, NotFound, Place
 from service.item import Item
 from service.model import Model
 from service.parts import Parts, parts_of
-from service.replica import reached
+from service.replica import Replica, reached
 from service.requests import ItemsBody
 from service.routes.wire import BODY, answer, documented, read, takes
 from service.text import INT64, Id, format_time
@@ -84,7 +84,10 @@ async def _write(parts: Parts, changes: Sequence[Change]) -> tuple[Written, bool
     written = await parts.catalogue.write(changes)
     generations = parts.generations
     indexes = [one.replica for one in (generations.active, *generations.live)]
-    answering = [parts.facts, *dict.fromkeys(indexes)]  # but none that is still on its way
+    answering: list[Replica[Any]] = [
+        parts.facts,
+        *dict.fromkeys(indexes),
+    ]  # but none that is still on its way
     timeout_s = parts.settings.apply_timeout_ms / 1000
     return written, await reached(answering, written.sequence, timeout_s)
 
