@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 # What serves must do without what trains: these tests run where torch is not installed.
 TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index loadtest service trainer tests benchmarks
+ALERTS := deploy/prometheus
 CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py
 
 .PHONY: setup demo test chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
@@ -51,6 +52,9 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v promtool >/dev/null; then \
+		promtool check rules $(ALERTS)/alerts.yaml && promtool test rules $(ALERTS)/*_test.yaml; \
+	else echo "not checked: the alert rules, for want of promtool (Debian's package prometheus)"; fi
 
 # After a change of the HTTP API: docs/openapi.json anew, refused where old clients would break.
 openapi: $(VENV)/.dev
