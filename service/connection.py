@@ -6,6 +6,8 @@ whether something is overdue, so a request costs two readings of the clock.
 """
 
 import asyncio
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import inf
@@ -150,6 +152,8 @@ class Connection(HttpToolsProtocol):
         )
         retry = "retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
         self.transport.write(f"{head}{retry}\r\n".encode() + body)
+        with suppress(OSError):  # what is left unread the kernel would answer with a reset
+            os.read(self.transport.get_extra_info("socket").fileno(), HEAD_BYTES)
         self.transport.close()
 
     async def _only_health(self, scope: Scope, receive: Receive, send: Send) -> None:

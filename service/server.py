@@ -166,7 +166,7 @@ def configuration(settings: Settings, workers: int) -> Configuration:
         app=FACTORY,
         factory=True,
         workers=workers,
-        loop="uvloop",
+        loop="service.listener:Loop",  # uvloop's, but for how it takes connections
         lifespan="on",
         ws="none",
         access_log=False,

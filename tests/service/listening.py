@@ -1,6 +1,7 @@
 """The service behind a socket in this process: what a caller's bytes meet."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -24,9 +25,19 @@ class Listening:
         self._lines: list[Line] = []
 
     async def connect(self, said: bytes = b"") -> "Line":
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        line = Line(reader, writer)
+        line = Line(*await asyncio.open_connection("127.0.0.1", self.port))
         line.say(said)
+        self._lines.append(line)
+        return line
+
+    def queue(self, said: bytes) -> socket.socket:
+        """A connection that the kernel has taken and the worker, on this same loop, cannot yet."""
+        made = socket.create_connection(("127.0.0.1", self.port))
+        made.sendall(said)
+        return made
+
+    async def opened(self, queued: socket.socket) -> "Line":
+        line = Line(*await asyncio.open_connection(sock=queued))
         self._lines.append(line)
         return line
 
@@ -82,9 +93,9 @@ async def listening(settings: Settings, limits: Limits) -> AsyncIterator[Listeni
     app = create_app(settings)
     config = Configuration(limits, 0, app=app, lifespan="on", ws="none", log_config=None)
     server = uvicorn.Server(config)
-    with bind("127.0.0.1", 0) as socket:
-        port = socket.getsockname()[1]
-        serving = asyncio.create_task(server.serve([socket]))
+    with bind("127.0.0.1", 0) as bound:
+        port = bound.getsockname()[1]
+        serving = asyncio.create_task(server.serve([bound]))
 
         async def ready() -> bool:
             return server.started and app.state.parts.tail.ready

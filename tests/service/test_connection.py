@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.connection import HEAD_BYTES, SPARE, Limits
+from service.listener import Loop
 from service.settings import Settings
 from tests.service.conftest import Configure
 from tests.service.listening import Line, Listening, listening, request
@@ -18,9 +19,9 @@ ASK = b'{"user_id":"u1"}'
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> tuple[str, dict[str, bool]]:
+def anyio_backend() -> tuple[str, dict[str, type[Loop]]]:
     """The loop that workers run on."""
-    return "asyncio", {"use_uvloop": True}
+    return "asyncio", {"loop_factory": Loop}
 
 
 @pytest.fixture
@@ -122,6 +123,17 @@ async def test_beyond_the_limit_only_health_is_told(settings: Settings) -> None:
             return (await line.hear())[0] == 200
 
         await until(welcome)
+
+
+async def test_a_flood_of_new_connections_is_answered(settings: Settings) -> None:
+    """Whoever waits in the kernel's queue is counted like all others: served, or told to retry."""
+    async with listening(settings, Limits(10, 10, connections=20)) as worker:
+        flood = [worker.queue(request("/recommend", ASK)) for _ in range(400)]
+        heard = [await (await worker.opened(one)).hear() for one in flood]
+        assert {status for status, _, _ in heard} == {200, 503}
+        assert {headers.get("retry-after") for status, headers, _ in heard if status == 503} == {
+            "1"
+        }
 
 
 async def test_a_worker_that_stops_answers_once_more(settings: Settings) -> None:
