@@ -221,6 +221,26 @@ class ExperimentsAnswer(BaseModel):
     ended: list[Experiment]
 
 
+class ArmReport(BaseModel):
+    """`users` is an estimate, 1 % off at most times; `ctr` is null before the first impression."""
+
+    name: str
+    users: int
+    impressions: int
+    clicks: int
+    cold_impressions: int
+    ctr: float | None
+
+
+class ReportAnswer(BaseModel):
+    """What was counted so far; `analysis` is the JSON of the last `couple experiments report`."""
+
+    request_id: str
+    name: str
+    arms: list[ArmReport]
+    analysis: dict[str, Any] | None
+
+
 class EndAnswer(BaseModel):
     request_id: str
     name: str

@@ -36,13 +36,15 @@ from service.erasures import Erasures
 from service.errors import SettingsRefused
 from service.event_stream import EventStream
 from service.experiment import Experiment
+from service.exposures import Exposures
 from service.facts import Facts
 from service.figures import Figures
 from service.generation import Generation
 from service.generations import Generations, Given
 from service.guard import Guard
-from service.histories import Histories, read_lists
+from service.histories import Histories, keys, read_lists
 from service.host import Host
+from service.live import Live
 from service.memory import Memory
 from service.metrics import Metrics
 from service.model import Model
@@ -167,7 +169,6 @@ async def _build(
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
     breaker = Breaker()
     guard = Guard(partial(read_lists, reads), breaker, memory)
-    erasures = Erasures(redis, memory, settings.memory_s)
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
     facts = Replica(partial(Facts, clock.now))
@@ -179,7 +180,13 @@ async def _build(
     rollout = _rollout(settings, Control(redis), generations)
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
     attention = Attention(counters, facts, clock, lambda: generations.domains)
-    stream = EventStream(redis, settings.events_length, counters)
+    live = Live(redis)
+    stream = EventStream(redis, settings.events_length, counters, live)
+    exposures = Exposures(stream, facts, clock, metrics, settings.exposure_buffer)
+    stack.push_async_callback(exposures.close)
+    erasures = Erasures(
+        redis, (lambda user: memory.forget(keys(user)), exposures.forget), settings.memory_s
+    )
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     block_ms = settings.tail_block_ms
@@ -188,6 +195,7 @@ async def _build(
         rollout.run(Control(tail_redis), host, block_ms),
         breaker.run(reads.ping),
         erasures.run(tail_redis, block_ms),
+        exposures.run(),
         sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
         attention.run(settings.attention_interval_ms),
         upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
@@ -202,6 +210,8 @@ async def _build(
             metrics if settings.metrics else None,
         ),
         metrics=metrics,
+        exposures=exposures,
+        live=live,
         telling=_telling(settings, stack, figures),
         background=tuple(_start(stack, one) for one in tasks),
     )

@@ -5,31 +5,32 @@ age of its memory, and what is older than that leaves the stream.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from service.histories import keys
-from service.memory import Memory
-
 KEY = "couple:erasures"
 BATCH = 1000
 PAUSE_S = 0.2  # after Redis could not be reached
+
+Forget = Callable[[str], None]  # a user's id
 
 
 class Erasures:
     """Tells the other workers, and follows what they tell."""
 
-    def __init__(self, redis: Redis, memory: Memory, age_s: float) -> None:
+    def __init__(self, redis: Redis, forgets: Sequence[Forget], age_s: float) -> None:
+        """`forgets` are all that keep anything of a user in this process."""
         self._redis = redis
-        self._memory = memory
+        self._forgets = forgets
         self._age_ms = round(age_s * 1000)
         self._last = "0-0"
 
     async def tell(self, user_id: str, now: float) -> None:
         """Forget a user here, then everywhere; may raise redis.exceptions.RedisError."""
-        self._memory.forget(keys(user_id))
+        self._forget(user_id)
         oldest = max(0, round(now * 1000) - self._age_ms)
         await self._redis.xadd(KEY, {"user": user_id}, minid=oldest, approximate=False)
 
@@ -46,4 +47,8 @@ class Erasures:
         streams = await tail_redis.xread({KEY: self._last}, count=BATCH, block=block_ms)
         for _, entries in streams:
             for self._last, fields in entries:
-                self._memory.forget(keys(fields.get("user", "")))
+                self._forget(fields.get("user", ""))
+
+    def _forget(self, user_id: str) -> None:
+        for forget in self._forgets:
+            forget(user_id)

@@ -1,30 +1,51 @@
-"""`couple:events`: every event once accepted, and every erasure, in order; capped."""
+"""`couple:events`: every event once accepted, every recommendation, every erasure; capped."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 from redis.asyncio import Redis
 
+from service import exposure, store
 from service.counters import Counters
 from service.event import Event
+from service.live import Answered, Live
 
 KEY = "couple:events"
+
+
+class Counts(NamedTuple):
+    """What of some events counts for items, and what for arms (`service.live`)."""
+
+    items: Sequence[Event]
+    arms: Sequence[str]
 
 
 class EventStream:
     """Appends; every call may raise redis.exceptions.RedisError."""
 
-    def __init__(self, redis: Redis, length: int, counters: Counters) -> None:
+    def __init__(self, redis: Redis, length: int, counters: Counters, live: Live) -> None:
         self._redis = redis
         self._length = length
         self._counters = counters
+        self._live = live
+        self._expose = store.script(redis, "exposures.lua")
 
-    async def append(self, events: Sequence[Event], counted: Sequence[Event], now: float) -> None:
-        """One entry an event: kind `event`, data its JSON. In the same round trip some count."""
+    async def append(self, events: Sequence[Event], counts: Counts, now: float) -> None:
+        """One entry an event: kind `event`, data its JSON. In the same round trip they count."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for event in events:
                 pipe.xadd(KEY, {"kind": "event", "data": event.encode()}, maxlen=self._length)
-            self._counters.add(pipe, counted, now)
+            self._counters.add(pipe, counts.items, now)
+            self._live.told(pipe, counts.arms)
+            await pipe.execute()
+
+    async def expose(self, records: Sequence[str], answers: Sequence[Answered]) -> None:
+        """One entry a record of `service.exposure`; in the same round trip its arms count."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            arguments = [self._length, exposure.KIND, *records]
+            await self._expose(keys=[KEY], args=arguments, client=pipe)
+            self._live.answered(pipe, answers)
             await pipe.execute()
 
     async def erase(self, user_id: str, now: float) -> None:

@@ -7,9 +7,11 @@ from starlette.requests import Request
 
 from service.catalogue import Catalogue
 from service.clock import Clock
+from service.exposures import Exposures
 from service.facts import Facts
 from service.generations import Generations
 from service.histories import Histories
+from service.live import Live
 from service.metrics import Metrics
 from service.recommender import Recommender
 from service.recorder import Recorder
@@ -35,6 +37,8 @@ class Parts:
     rollout: Rollout
     recommender: Recommender
     metrics: Metrics
+    exposures: Exposures
+    live: Live
     telling: Telling
     background: tuple["asyncio.Task[None]", ...]
 

@@ -8,11 +8,12 @@ the event, and a retry of a pending one goes to the stream without entering the 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from service import live
 from service.catalogue import Catalogue
 from service.clock import Clock
 from service.erasures import Erasures
 from service.event import Event
-from service.event_stream import EventStream
+from service.event_stream import Counts, EventStream
 from service.generations import Generations
 from service.histories import Histories
 from service.item import Item
@@ -53,7 +54,8 @@ class Recorder:
         fresh = [e for e, status in zip(once, statuses, strict=True) if status != "duplicate"]
         domains = self.generations.domains  # of what can be recommended; the rest is not counted
         counted = [e for e in fresh if (item := items.get(e.item_id)) and item.domain in domains]
-        await self.stream.append(fresh, counted, self.clock.now())
+        arms = live.fields(self.generations.experiments, fresh, items, self.clock.now())
+        await self.stream.append(fresh, Counts(counted, arms), self.clock.now())
         await self.histories.settle(fresh, self.clock.now())
         rejected = [
             (position, UNKNOWN_ITEM)

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     events_length: int = Field(
         1_000_000, ge=1, description="events that the event stream keeps, about"
     )
+    exposure_buffer: int = Field(
+        10_000,
+        ge=0,
+        description="recommendations that may wait for the event stream to take them; what comes "
+        "beyond is dropped and counted; 0: none is noted",
+    )
     channels: Mix = Field(
         MODEL_ALONE, description="JSON list of channels with their `quota` (docs/channels.md)"
     )

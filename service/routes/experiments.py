@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from service.answers import EndAnswer, ExperimentAnswer, ExperimentsAnswer
+from service.answers import EndAnswer, ExperimentAnswer, ExperimentsAnswer, ReportAnswer
 from service.auth import Allowed
 from service.errors import BodyRefused, NotFound, Place
 from service.experiment import SPELLING, Experiment
@@ -61,13 +61,27 @@ async def delete_experiment(request: Request, name: Name) -> Response:
     return answer(name=name, status="ended")
 
 
+@router.get(
+    "/experiments/{name}/report", responses=documented(401, 403, 404, 422, 503, answer=ReportAnswer)
+)
+async def get_report(request: Request, name: Name) -> Response:
+    """Each arm's figures so far, and the last analysis of `couple experiments report`."""
+    parts = parts_of(request)
+    one = _found(parts.generations.experiments, name)
+    arms, analysis = await parts.live.arms(one), await parts.live.analysis(name)
+    return answer(name=name, arms=arms, analysis=analysis)
+
+
 def _definition(state: Experiments, name: str) -> Response:
-    running = state.by_name.get(name)
-    found = running or next((one for one in state.ended if one.name == name), None)
-    if found is None:
-        raise NotFound("no experiment has this name: see GET /experiments")
-    status = "running" if running else "ended"
-    return answer(revision=state.revision, status=status, experiment=_told(found))
+    status = "running" if name in state.by_name else "ended"
+    return answer(revision=state.revision, status=status, experiment=_told(_found(state, name)))
+
+
+def _found(state: Experiments, name: str) -> Experiment:
+    for one in (*state.running, *state.ended):
+        if one.name == name:
+            return one
+    raise NotFound("no experiment has this name: see GET /experiments")
 
 
 def _told(one: Experiment) -> dict[str, Any]:

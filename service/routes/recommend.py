@@ -41,6 +41,7 @@ async def post_recommend(
     parts, body = parts_of(request), await read(request, RecommendBody)
     after, forced = after_of(x_couple_after), await _forced(request, x_couple_arm)
     found = await parts.recommender.recommend(_ask(body, forced), after)
+    parts.exposures.note(request_id(), body.user_id, found)
     items = await _explained(parts, [found] if body.explain else [])
     return answer(**_result(body, found, items))
 
@@ -62,6 +63,7 @@ async def post_recommend_batch(
     items = await _explained(parts, [found for one, found in pairs if one.explain])
     results = []
     for one, found in pairs:
+        parts.exposures.note(request_id(), one.user_id, found)
         if one.explain:
             await asyncio.sleep(0)  # explanations take milliseconds: others have their turn
         results.append(_result(one, found, items))

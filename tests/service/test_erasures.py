@@ -25,7 +25,7 @@ async def worker(settings: Settings) -> AsyncIterator[tuple[Erasures, Memory]]:
     """One worker's memory of two users, and its ear for erasures."""
     memory = Memory(100, 10**6, 60.0)
     async with store.connect(settings) as redis, store.connect_tail(settings) as tail:
-        erasures = Erasures(redis, memory, 60.0)
+        erasures = Erasures(redis, [lambda user: memory.forget(keys(user))], 60.0)
         task = asyncio.create_task(erasures.run(tail, settings.tail_block_ms))
         for user_id in ("u1", "u2"):
             memory.keep(keys(user_id), [["a"]] * 3)

@@ -49,6 +49,13 @@ CALLS: list[tuple[str, str, str, type[BaseModel], Any]] = [
     ("PUT", "/experiments/v1", "/experiments/{name}", answers.ExperimentAnswer, EXPERIMENT),
     ("GET", "/experiments/v1", "/experiments/{name}", answers.ExperimentAnswer, None),
     ("POST", "/recommend", "/recommend", answers.RecommendAnswer, {"user_id": "u1"}),
+    (
+        "GET",
+        "/experiments/v1/report",
+        "/experiments/{name}/report",
+        answers.ReportAnswer,
+        None,
+    ),
     ("DELETE", "/experiments/v1", "/experiments/{name}", answers.EndAnswer, None),
     ("GET", "/experiments", "/experiments", answers.ExperimentsAnswer, None),
     ("DELETE", "/users/u1", "/users/{user_id}", answers.EraseAnswer, None),
@@ -74,6 +81,7 @@ ELSEWHERE = {
     "POST /models/{version}/activate": {"409"},
     "DELETE /models/{version}": {"409"},
     "PUT /experiments/{name}": {"409"},
+    "GET /experiments/{name}/report": {"503"},
 }
 BODIES = {
     "/items": "Items",

@@ -1,0 +1,150 @@
+"""Every recommendation, on its way into the event stream: a bounded buffer off the request path.
+
+A request leaves a note and goes on; notes of a tenth of a second travel together. While Redis does
+not take them they wait, and what finds the buffer full is dropped: counted for /metrics, told in
+the log. A batch whose answer is lost is sent again, so a request may stand in the stream twice:
+whoever reads it counts request and user once.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from redis.exceptions import RedisError
+
+from service.clock import Clock
+from service.event_stream import EventStream
+from service.exposure import FIRST, Exposure, Placed, Shown
+from service.facts import Facts
+from service.live import Answered
+from service.metrics import Metrics
+from service.recommender import Answer
+from service.replica import Replica
+
+PAUSE_S = 0.1  # between two looks at what waits
+BATCH = 100  # notes of one call: encoding them takes a millisecond
+TOLD_S = 60.0  # between two lines of the log
+PATIENCE_S = 2.0  # that Redis has for the rest when the process ends
+
+log = logging.getLogger(__name__)
+
+
+class Note(NamedTuple):
+    """What an answer leaves behind; the time is epoch seconds."""
+
+    request_id: str
+    user_id: str
+    time: float
+    version: str
+    sequence: str | None
+    arms: tuple[Placed, ...]
+    candidates: Sequence[tuple[str, float]]
+    channels: Sequence[str]
+
+
+class Exposures:
+    """Notes that wait; `dropped` and what was kept stand in the metrics."""
+
+    def __init__(
+        self, stream: EventStream, facts: Replica[Facts], clock: Clock, metrics: Metrics, most: int
+    ) -> None:
+        """`most` notes may wait; 0: none is taken."""
+        self._stream = stream
+        self._facts = facts
+        self._clock = clock
+        self._counts = metrics.exposures
+        self._most = most
+        self._waiting: deque[Note] = deque()
+        self._batch: list[Note] = []  # on its way
+        self._told = (0, -TOLD_S)  # how many were dropped when the log last said so, and when
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._batch)
+
+    def note(self, request_id: str, user_id: str, answer: Answer) -> None:
+        """Take down what somebody got; never waits, and never fails."""
+        if len(self) >= self._most:
+            self._counts["dropped"] += bool(self._most)
+            return
+        self._waiting.append(
+            Note(
+                *(request_id, user_id, self._clock.now(), answer.model.manifest.version),
+                str(answer.sequence) if answer.sequence else None,
+                tuple(
+                    Placed(one.experiment, one.arm.name, one.bucket, one.forced)
+                    for one in answer.arms
+                ),
+                *(answer.candidates[:FIRST], answer.channels[:FIRST]),
+            )
+        )
+
+    def forget(self, user_id: str) -> None:
+        """Drop what waits of a user: nothing of the erased may follow the erasure."""
+        self._waiting = deque(one for one in self._waiting if one.user_id != user_id)
+        self._batch = [one for one in self._batch if one.user_id != user_id]
+
+    async def run(self) -> None:
+        """Write what waits, again and again, until cancelled."""
+        while True:
+            with suppress(RedisError, OSError):  # the tail says when Redis is away
+                await self.flush()
+            self._tell()
+            await asyncio.sleep(PAUSE_S)
+
+    async def flush(self) -> None:
+        """Write all that waits; what Redis does not take waits on, and its error is raised."""
+        while self._waiting:
+            count = min(BATCH, len(self._waiting))
+            self._batch = [self._waiting.popleft() for _ in range(count)]
+            try:
+                await self._send(self._batch)
+            except BaseException:  # a cancellation too: the process ends, `close` is next
+                self._waiting.extendleft(reversed(self._batch))
+                raise
+            finally:
+                self._batch = []
+            self._counts["kept"] += count
+
+    async def _send(self, notes: Sequence[Note]) -> None:
+        answers = [Answered(one.request_id, one.user_id, one.time, one.arms) for one in notes]
+        await self._stream.expose([one.encode() for one in self._exposures(notes)], answers)
+
+    def _exposures(self, notes: Sequence[Note]) -> list[Exposure]:
+        """With the time that each candidate was published, all looked up at once."""
+        item_ids = [item_id for note in notes for item_id, _ in note.candidates]
+        dates = iter(self._facts.shelf.dates(item_ids))
+        return [
+            Exposure(
+                *note[:6],
+                tuple(
+                    Shown(item_id, channel, next(dates))
+                    for (item_id, _), channel in zip(note.candidates, note.channels, strict=True)
+                ),
+            )
+            for note in notes
+        ]
+
+    async def close(self) -> None:
+        """Write the rest, within bounds; what is left then is dropped and told."""
+        with suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self.flush()
+        self._counts["dropped"] += len(self._waiting)
+        self._waiting.clear()
+        self._told = self._told[0], -TOLD_S
+        self._tell()
+
+    def _tell(self) -> None:
+        """Once a minute, if there is anything to tell."""
+        dropped, (before, at) = self._counts["dropped"], self._told
+        if dropped > before and time.monotonic() - at >= TOLD_S:
+            log.warning(
+                "%d recommendations are missing from the event stream: Redis did not take them in "
+                "time (COUPLE_EXPOSURE_BUFFER)",
+                dropped - before,
+            )
+            self._told = dropped, time.monotonic()
