@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy as np
 from index import arguments, snapshots
 from index.arguments import Times, Vectors
 from index.attributes import Attributes, Profile, Profiles
+from index.batch import together
 from index.copies import Journal
 from index.filters import Filters
 from index.lists import Lists
 from index.probes import Probes
 from index.queries import Queries
 from index.rows import Columns, RowNumbers, Rows
-from index.search import Search, State
+from index.search import Ranked, Search, State
 from index.structure import Goal, Stats, Structure
 
 EXACT_UP_TO = 50_000  # items: a scan of half floats takes a quarter of a millisecond
@@ -205,25 +207,28 @@ class ItemIndex:
         excluded = arguments.check_exclude(len(checked), exclude)
         arguments.check_k(k)
         arguments.check_now(now)
-        found = [
-            self._search(query, k, now, barred, filters)
-            for query, barred in zip(checked, excluded, strict=True)
+        with self._lock:
+            self._queries.note(checked)
+        barred = [frozenset(ids) for ids in excluded]
+        found = together(self._state, checked, k, now, barred, self._lock) if not filters else ()
+        every = [
+            one or self._search(query, k, now, mine, filters)
+            for query, mine, one in zip_longest(checked, barred, found)
         ]
-        return [ids for ids, _ in found], [scores for _, scores in found]
+        return [ids for ids, _ in every], [scores for _, scores in every]
 
     def _search(
         self,
         query: Vectors,
         k: int,
         now: float | None,
-        barred: Collection[str],
+        barred: frozenset[str],
         filters: Attributes | None,
-    ) -> tuple[list[str], list[float]]:
+    ) -> Ranked:
         state = self._state
         with self._lock:
-            self._queries.note(query)
             wanted = state.filter(filters) if filters else None
-            return Search(state, query, k, now, frozenset(barred), wanted).best()
+            return Search(state, query, k, now, barred, wanted).best()
 
     def maintain(self) -> Stats:
         """Measure recall on recent queries, set the probes by it, rebuild if that is due.

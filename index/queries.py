@@ -14,10 +14,11 @@ class Queries:
         self._ring = np.empty((KEPT, dim), dtype=np.float32)
         self._count = 0
 
-    def note(self, query: Vectors) -> None:
-        """Keep one of a query's interests [I, D]."""
-        self._ring[self._count % KEPT] = query[self._count % len(query)]
-        self._count += 1
+    def note(self, queries: Vectors) -> None:
+        """Keep one interest of each of some queries [B, I, D]."""
+        for query in queries:
+            self._ring[self._count % KEPT] = query[self._count % len(query)]
+            self._count += 1
 
     @property
     def recent(self) -> Vectors:
@@ -27,5 +28,4 @@ class Queries:
 
     def take(self, queries: Vectors) -> None:
         """Start from others'."""
-        for query in queries[-KEPT:]:
-            self.note(query[None])
+        self.note(queries[-KEPT:, None])

@@ -6,7 +6,7 @@ whenever k exist. Shapes: I interests of a query, D dimensions, F items found.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,6 +25,8 @@ from index.scan import Scores, highest, scores_of
 SLACK = 32  # asked for beyond k: few are dead or tie with the last one
 BARRED = 128  # … and so many of the excluded, which are often among the nearest
 FEWEST = 4  # lists probed for marked rows
+Ranked = tuple[list[str], list[float]]  # ids and scores
+
 GATHERED = 2048  # rows whose vectors are looked up one by one for an exact scan
 
 
@@ -63,7 +65,7 @@ class Search:
     excluded: AbstractSet[str]
     filter: Filter | None
 
-    def best(self) -> tuple[list[str], list[float]]:
+    def best(self) -> Ranked:
         """Ids and scores of at most k items, highest first, equal scores by id."""
         if self.filter is not None and self.filter.block is not None:
             return self._ordered(*self._scan(self.filter.block))
@@ -187,16 +189,28 @@ class Search:
             scores, rows = scores[kept], rows[kept]
         return scores, rows
 
-    def _ordered(self, scores: Scores, rows: RowNumbers) -> tuple[list[str], list[float]]:
-        """The first k of what is sorted by score, equal ones by id."""
-        k, ids = self.k, self.state.rows.ids
-        near = scores[: k + 1]
-        if not np.count_nonzero(near[1:] == near[:-1]):
-            return ids[rows[:k]].tolist(), scores[:k].tolist()
-        tying = int(np.searchsorted(-scores, -near[:k][-1], side="right"))
-        named = ids[rows[:tying]].tolist()
-        ranked = sorted(zip((-scores[:tying]).tolist(), named, strict=True))[:k]
-        return [item_id for _, item_id in ranked], [-score for score, _ in ranked]
+    def _ordered(self, scores: Scores, rows: RowNumbers) -> Ranked:
+        return ranked(self.state.rows.ids, self.k, scores, rows)
+
+
+def ranked(ids: NDArray[np.object_], k: int, scores: Scores, rows: RowNumbers) -> Ranked:
+    """The first k of what is sorted by score, equal ones by id."""
+    near = scores[: k + 1]
+    ties = np.flatnonzero(near[1:] == near[:-1]).tolist()
+    if not ties:
+        return ids[rows[:k]].tolist(), scores[:k].tolist()
+    named, values, end = ids[rows].tolist(), scores.tolist(), 0
+    for start in ties:
+        if start >= end:  # else it is inside the run that was put in order last
+            end = _end_of_run(values, start)
+            named[start:end] = sorted(named[start:end])
+    return named[:k], values[:k]
+
+
+def _end_of_run(values: Sequence[float], start: int) -> int:
+    """The place after the last value that equals the one at `start`."""
+    rest = enumerate(values[start:], start)
+    return next((place for place, value in rest if value != values[start]), len(values))
 
 
 def _floor(scores: Scores, rows: RowNumbers) -> float:

@@ -4,16 +4,44 @@ A vector of one model against an index of another is wrong at the same dimension
 say so. Hence whoever recommends takes one generation at the start and nothing from another.
 """
 
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bundle.probe import Vectors
-from service.model import Model
+from service.model import Known, Model
 from service.replica import Replica
 from service.sequence import LogSequence
 from service.terms import Terms
+from service.together import Together
 from service.vectors import VectorShelf
 
 BYTES_AN_ITEM = 220  # beside its vector: id, times, attributes, places
+
+
+AT_ONCE = 32  # users looked for before everyone else has a turn
+Candidates = list[tuple[str, float]]
+
+
+class Look(NamedTuple):
+    """A user to look for items for; k = 0: the vector is all that is wanted."""
+
+    known: Known
+    k: int
+    terms: Terms
+
+
+class Seen(NamedTuple):
+    """The user's vectors [1, I, D]; the k items nearest to them, None where nobody looked."""
+
+    user: Vectors
+    nearest: Candidates | None
 
 
 @dataclass(frozen=True)
@@ -51,16 +79,65 @@ class Generation:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self.replica.shelf.index
 
-    def search(self, user: Vectors, k: int, terms: Terms) -> list[tuple[str, float]]:
+    @cached_property
+    def looks(self) -> Together[Look, Seen]:
+        """Users' vectors and what is near; one run of tower and index for all of the same time."""
+        return Together(self._looks)
+
+    async def _looks(self, looks: Sequence[Look]) -> list[Seen]:
+        seen: list[Seen] = []
+        for start in range(0, len(looks), AT_ONCE):
+            if seen:
+                await asyncio.sleep(0)
+            seen += self._seen(looks[start : start + AT_ONCE])
+        return seen
+
+    def _seen(self, looks: Sequence[Look]) -> list[Seen]:
+        users = self.model.user_vectors([look.known for look in looks])  # [B, I, D]
+        nearest: list[Candidates | None] = [None] * len(looks)
+        for k, places in _alike(looks, users).items():
+            found = self._search(users[places], k, [looks[place].terms for place in places])
+            for place, candidates in zip(places, found, strict=True):
+                nearest[place] = candidates
+        return [Seen(user[None], mine) for user, mine in zip(users, nearest, strict=True)]
+
+    def search(self, user: Vectors, k: int, terms: Terms) -> Candidates:
         """User vectors [1, I, D] → up to k (item id, score) that meet the terms, the best first.
 
-        Its index holds no items but of the model's target domains.
+        None where they say nothing: zeros are as near to everything, and what is no number to none.
+        """
+        return self._search(user, k, [terms])[0] if _telling(user)[0] else []
+
+    def _search(self, users: Vectors, k: int, terms: Sequence[Terms]) -> list[Candidates]:
+        """Of users [B, I, D] with the same filters; all are live at the latest of their times.
+
+        The index holds no items but of the model's target domains.
         """
         ids, scores = self.replica.shelf.index.search(
-            user, k, now=terms.now, exclude=[terms.exclude], filters=terms.filters or None
+            *(users, k),
+            now=max(one.now for one in terms),
+            exclude=[one.exclude for one in terms],
+            filters=terms[0].filters or None,
         )
-        return [(id_, float(score)) for id_, score in zip(ids[0], scores[0], strict=True)]
+        return [list(zip(*one, strict=True)) for one in zip(ids, scores, strict=True)]
 
     def forget_expired(self, now: float) -> None:
         """Drop what has expired, which search leaves out already; for a thread of its own."""
         self.replica.shelf.index.expire(now)
+
+
+def _alike(looks: Sequence[Look], users: Vectors) -> dict[int, list[int]]:
+    """Places of those that are looked for in one search, by their k."""
+    places = defaultdict(list)
+    for place, (look, telling) in enumerate(zip(looks, _telling(users).tolist(), strict=True)):
+        if look.k and telling and not look.terms.filters:
+            places[look.k].append(place)
+    return places
+
+
+def _telling(users: Vectors) -> NDArray[np.bool_]:
+    """[B] whether vectors [B, I, D] point anywhere."""
+    told: NDArray[np.bool_] = np.logical_and(
+        users.any(axis=(1, 2)), np.isfinite(users).all(axis=(1, 2))
+    )
+    return told

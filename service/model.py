@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
@@ -25,7 +24,6 @@ from bundle.manifest import Manifest
 from bundle.probe import Towers, Vectors
 from service.event import Watched
 from service.item import Item
-from service.together import Together
 from service.towers import OnnxTowers
 
 TITLE = 300  # characters of a title that are looked into for tags: what follows is a description
@@ -122,23 +120,16 @@ class Model:
             items=self.item_ids.ids([item.item_id for item in newest]),
         )
 
-    @cached_property
-    def users(self) -> Together[Known, Vectors]:
-        """Histories → users' vectors [I, D]; one run of the tower for all of the same time.
-
-        Where it fails for a history that user's are NaN, and other channels answer.
-        """
-        return Together(self._users)
-
-    async def _users(self, known: Sequence[Known]) -> list[Vectors]:
+    def user_vectors(self, known: Sequence[Known]) -> Vectors:
+        """`embed_users` for answers: NaN for whose history the tower fails, so others answer."""
         try:
-            return list(self.embed_users(known))
+            return self.embed_users(known)
         except BundleRefused as error:
             if len(known) > 1:  # perhaps one of them brought it on all
-                return [(await self._users([one]))[0] for one in known]
+                return np.concatenate([self.user_vectors([one]) for one in known])
             self._note("user", error)
-            shape = self.manifest.interests, self.manifest.dim
-            return [np.full(shape, np.nan, dtype=np.float32)]
+            shape = 1, self.manifest.interests, self.manifest.dim
+            return np.full(shape, np.nan, dtype=np.float32)
 
     def _note(self, tower: str, error: BundleRefused) -> None:
         self.failures[tower] += 1

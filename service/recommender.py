@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from redis.exceptions import RedisError
 
-from bundle.probe import Vectors
 from service.catalogue import Catalogue
 from service.channels.blend import blend
 from service.channels.channel import Channel, Question
@@ -25,7 +24,7 @@ from service.errors import NotFound, SequenceForeign
 from service.event import Watched
 from service.experiments import Assignment
 from service.facts import Facts
-from service.generation import Generation
+from service.generation import Candidates, Generation, Look, Seen
 from service.generations import Generations
 from service.histories import Histories, Past, Read
 from service.item import Attributes, Item
@@ -88,6 +87,7 @@ class _Asked:
     past: Past | None
     history: list[Watched]
     known: Known
+    terms: Terms
 
 
 @dataclass(frozen=True)
@@ -125,31 +125,35 @@ class Recommender:
             await self._wait_for_all([one.generation for one in treatments], after)
         pasts = await self._pasts(asks)
         read = now()
-        asked = [_asked(*one) for one in zip(asks, treatments, pasts, strict=True)]
-        users = await _users(asked)
-        embedded = now()
+        asked = [self._asked(*one) for one in zip(asks, treatments, pasts, strict=True)]
+        looks = await _looks(asked)
+        looked = now()
         answers: list[Answer] = []
-        for one, user in zip(asked, users, strict=True):
+        for one, seen in zip(asked, looks, strict=True):
             if answers:
                 await asyncio.sleep(0)  # other callers have their turn between two searches
-            answers.append(self._answer(one, user[None], after))
+            answers.append(self._answer(one, seen, after))
         if self.metrics:
-            self.metrics.staged(began, read, embedded, now())
+            self.metrics.staged(began, read, looked, now())
         return answers
 
-    def _answer(self, asked: _Asked, user: Vectors, after: LogSequence | None) -> Answer:
+    def _asked(self, ask: Ask, treatment: Treatment, past: Past | None) -> _Asked:
+        history, model = _history(ask, past), treatment.generation.model
+        domains = model.manifest.target_domains
+        terms = Terms(self.clock.now(), domains, ask.filters, _exclude(ask, past))
+        return _Asked(ask, treatment, past, history, model.known(history), terms)
+
+    def _answer(self, asked: _Asked, seen: Seen, after: LogSequence | None) -> Answer:
         ask, past, treatment = asked.ask, asked.past, asked.treatment
         generation = treatment.generation
-        domains = generation.model.manifest.target_domains
-        terms = Terms(self.clock.now(), domains, ask.filters, _exclude(ask, past))
-        question = Question(generation, user, asked.history, terms)
+        question = Question(generation, seen.user, asked.history, asked.terms, seen.nearest)
         found, channels = blend(self.channels, treatment.mix, question, ask.k)
         reasons = {
             "no_history": not asked.history and past is not None,
             "unknown_tags": bool(asked.history) and not asked.known,
             "redis_unavailable": past is None or past.remembered,
             "stale_index": self._behind(generation, after),
-            "model_failed": not np.isfinite(user).all(),
+            "model_failed": not np.isfinite(seen.user).all(),
             "arm_unavailable": treatment.lacking,
             "short": len(found) < ask.k,
         }
@@ -184,16 +188,12 @@ class Recommender:
         channels: list[Name] = ["model"] * len(found)
         return Answer(found, channels, generation.model, generation.sequence, _named(reasons))
 
-    def _nearest(
-        self, generation: Generation, item: Item, like: Like
-    ) -> list[tuple[str, float]] | None:
+    def _nearest(self, generation: Generation, item: Item, like: Like) -> Candidates | None:
         """None where the item tower fails."""
         model = generation.model
-        vector = model.item_vectors([model.reading(item).ids])  # [1, D]
+        vector = model.item_vectors([model.reading(item).ids])  # [1, D], zeros: no known tag
         if not np.isfinite(vector).all():
             return None
-        if not vector.any():
-            return []  # no known tag, so no direction: everything would be as near
         exclude, domains = {*like.exclude, item.item_id}, model.manifest.target_domains
         terms = Terms(self.clock.now(), domains, like.filters, exclude)
         return generation.search(vector[:, None], like.k, terms)
@@ -251,21 +251,21 @@ class Recommender:
             raise SequenceForeign("X-Couple-After was given out by another store: drop it")
 
 
-def _asked(ask: Ask, treatment: Treatment, past: Past | None) -> _Asked:
-    history = _history(ask, past)
-    return _Asked(ask, treatment, past, history, treatment.generation.model.known(history))
-
-
-async def _users(asked: Sequence[_Asked]) -> list[Vectors]:
-    """Each user's vectors [I, D], by the model that is to answer; one run for all of one model."""
+async def _looks(asked: Sequence[_Asked]) -> list[Seen]:
+    """What each user's own model sees; all of one model look at once."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(asked):
         places[one.treatment.generation.version].append(place)
-    users: dict[int, Vectors] = {}
+    seen: dict[int, Seen] = {}
     for mine in places.values():
-        model = asked[mine[0]].treatment.generation.model
-        users.update(zip(mine, await model.users([asked[n].known for n in mine]), strict=True))
-    return [users[place] for place in range(len(asked))]
+        looks = asked[mine[0]].treatment.generation.looks
+        seen.update(zip(mine, await looks([_look(asked[n]) for n in mine]), strict=True))
+    return [seen[place] for place in range(len(asked))]
+
+
+def _look(asked: _Asked) -> Look:
+    by_model = "model" in asked.treatment.mix.sharing
+    return Look(asked.known, asked.ask.k if by_model else 0, asked.terms)
 
 
 def _named(reasons: Mapping[str, bool]) -> list[str]:
@@ -282,10 +282,10 @@ def _history(ask: Ask, past: Past | None) -> list[Watched]:
     return past.history[::-1] if past else []
 
 
-def _exclude(ask: Ask, past: Past | None) -> set[str]:
+def _exclude(ask: Ask, past: Past | None) -> frozenset[str]:
     exclude = set(ask.exclude)
     if ask.exclude_seen:
         watched = [*(ask.history or []), *(past.history if past else [])]
         exclude.update(item.item_id for item in watched if item.item_id)
         exclude.update(past.seen if past else [])
-    return exclude
+    return frozenset(exclude)

@@ -5,10 +5,9 @@ from typing import NamedTuple, Protocol
 
 from bundle.probe import Vectors
 from service.event import Watched
+from service.generation import Candidates as Candidates
 from service.generation import Generation
 from service.terms import Terms
-
-Candidates = list[tuple[str, float]]
 
 
 class Question(NamedTuple):
@@ -18,11 +17,13 @@ class Question(NamedTuple):
     user: Vectors  # [1, I, D] by the generation's user tower
     history: Sequence[Watched]  # oldest first
     terms: Terms
+    nearest: Candidates | None = None  # to the user, as many as are wanted, where it is known
 
     def without(self, item_ids: Collection[str]) -> "Question":
         """The same, but for items that the answer has already."""
         terms = self.terms
-        return self._replace(terms=terms._replace(exclude={*terms.exclude, *item_ids}))
+        rest = terms._replace(exclude={*terms.exclude, *item_ids})
+        return self._replace(terms=rest, nearest=None)
 
 
 class Channel(Protocol):

@@ -1,6 +1,5 @@
 """A model that answers: users together as alone, and towers that fail for some."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,34 +21,26 @@ WOK, DOGS = [{"tags": ["wok"]}], [{"tags": ["dogs"]}]
 
 
 @pytest.mark.parametrize("written", [tiny.write_bundle, remembering.write_bundle])
-async def test_users_of_one_turn_have_the_vectors_they_have_alone(
+def test_users_in_company_have_the_vectors_they_have_alone(
     tmp_path: Path, written: Callable[[Path], Path]
 ) -> None:
-    """Up to rounding, whatever the company: long histories, empty ones, several of one caller."""
+    """Up to rounding, whatever the company: long histories and empty ones."""
     model = Model.of(open_bundle(written(tmp_path)))
     entries = [[Watched(f"p{n}", [tag]) for tag in tiny.TAGS[:n]] for n in range(7)]
     histories = [model.known(entry) for entry in entries]
-    together = await asyncio.gather(*(model.users([one]) for one in histories))
-    both = await model.users(histories[2:4])
     alone = [model.embed_users([one])[0] for one in histories]
-    np.testing.assert_allclose([user for (user,) in together], alone, atol=1e-6)
-    np.testing.assert_allclose(both, alone[2:4], atol=1e-6)
+    np.testing.assert_allclose(model.user_vectors(histories), alone, atol=1e-6)
 
 
-async def test_a_history_that_the_tower_fails_on_costs_nobody_else(
+def test_a_history_that_the_tower_fails_on_costs_nobody_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its vectors are no numbers, the others of its turn have theirs, and the log says it once."""
     model = Model.of(open_bundle(tiny.write_bundle(tmp_path)))
     past_the_table, sound = Known([[10_000]], []), Known([[1]], [])
-    calls = [[sound], [past_the_table, sound], [past_the_table]]
-    found = await asyncio.gather(*(model.users(call) for call in calls))
-    assert [[bool(np.isnan(user).all()) for user in users] for users in found] == [
-        [False],
-        [True, False],
-        [True],
-    ]
-    np.testing.assert_array_equal(found[1][1], model.embed_users([sound])[0])
+    found = model.user_vectors([sound, past_the_table, sound, past_the_table])
+    assert np.isnan(found).all(axis=(1, 2)).tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(found[2], model.embed_users([sound])[0])
     assert model.failures == {"user": 2}
     assert caplog.text.count("fails as it answers: the user tower fails on tags") == 1
 

@@ -1,0 +1,134 @@
+"""Many queries at once: what a look at the lists gives to each of them.
+
+Which lists are near is found for many by one product of matrices, and what numpy does with an
+answer costs a call whether it is one query's or thirty's. It is the first half of `index.search`;
+who is not done by it is searched for alone, from the start.
+
+Shapes: B queries of one interest, D dimensions, P lists probed, F items found, k wanted.
+"""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.lists import NOTHING, Nearest, Vectors
+from index.probes import WIDER
+from index.rows import RowNumbers
+from index.scan import Scores
+from index.search import BARRED, SLACK, Ranked, State, ranked
+
+AT_ONCE = 32  # queries answered while the lock is held
+
+Marks = NDArray[np.bool_]
+
+
+def together(
+    state: State,
+    queries: Vectors,
+    k: int,
+    now: float | None,
+    excluded: Sequence[AbstractSet[str]],
+    lock: AbstractContextManager[object],
+) -> list[Ranked | None]:
+    """Answers to queries [B, I, D]; None for those that must be searched for alone."""
+    if len(queries) == 1 or queries.shape[1] > 1:
+        return [None] * len(queries)
+    found: list[Ranked | None] = []
+    for start in range(0, len(queries), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        with lock:
+            found += Batch(state, queries[part, 0], k, now, excluded[part]).best()
+    return found
+
+
+class Kept(NamedTuple):
+    """Of each query what counts, best first, and behind it what does not."""
+
+    scores: Scores  # [B, F]
+    rows: RowNumbers  # [B, F]
+    counts: NDArray[np.int64]  # [B]
+    floors: Scores  # [B] no row that was looked at, counts and is not here has a higher score
+
+
+@dataclass(slots=True)
+class Batch:
+    """Queries [B, D] for k items each that are live and not excluded."""
+
+    state: State
+    queries: Vectors
+    k: int
+    now: float | None
+    excluded: Sequence[AbstractSet[str]]  # B
+
+    def best(self) -> list[Ranked | None]:
+        """What `Search.best` gives, or None where one look at near lists does not tell."""
+        lists, probes = self.state.lists, self.state.probes
+        depth = self.k + min(max(map(len, self.excluded)), BARRED)
+        fetch, first = depth + SLACK, min(probes.first(depth), lists.count)
+        if not self.k < fetch <= len(lists):
+            return [None] * len(self.queries)
+        near = lists.nearest(self.queries, first)
+        kept = self._look(fetch, near)
+        found = self._ranked(kept)
+        if first < lists.count:
+            late = lists.late_of_each(kept.rows[:, : self.k], near) > probes.late
+            self._again(np.flatnonzero(late), min(first * WIDER, lists.count), fetch, found)
+        return found
+
+    def _again(
+        self, places: NDArray[np.int64], probes: int, fetch: int, found: list[Ranked | None]
+    ) -> None:
+        """Ask more lists for those of whom too much came late."""
+        if not len(places):
+            return
+        excluded = [self.excluded[place] for place in places.tolist()]
+        some = Batch(self.state, self.queries[places], self.k, self.now, excluded)
+        kept = some._look(fetch, self.state.lists.nearest(some.queries, probes))
+        for place, one in zip(places.tolist(), some._ranked(kept), strict=True):
+            found[place] = one
+
+    def _look(self, fetch: int, near: Nearest) -> Kept:
+        scores, rows = self.state.lists.search_in(near, self.queries, fetch)
+        counting = rows != NOTHING
+        floors = np.where(counting[:, -1], scores[:, -1], -np.inf).astype(np.float32)
+        self._drop_dead(rows, counting)
+        self._drop_excluded(rows, counting)
+        counts = np.count_nonzero(counting, axis=1)
+        if counts.min() < fetch:
+            order = np.argsort(~counting, axis=1, kind="stable")
+            scores = np.take_along_axis(scores, order, axis=1)
+            rows = np.take_along_axis(rows, order, axis=1)
+        return Kept(scores, rows, counts, floors)
+
+    def _drop_dead(self, rows: RowNumbers, counting: Marks) -> None:
+        if self.now is not None:
+            columns = self.state.rows.room
+            counting &= columns.published[rows] <= self.now
+            counting &= columns.expires[rows] > self.now
+
+    def _drop_excluded(self, rows: RowNumbers, counting: Marks) -> None:
+        """By id: those of the rows are near at hand, and where excluded ids lie is not."""
+        for place, excluded in enumerate(self.excluded):
+            if excluded:
+                named = self.state.rows.ids[rows[place]].tolist()
+                barred = np.fromiter(map(excluded.__contains__, named), bool, len(named))
+                counting[place] &= ~barred
+
+    def _ranked(self, kept: Kept) -> list[Ranked | None]:
+        k, ids = self.k, self.state.rows.ids
+        scores, rows = kept.scores[:, : k + 1], kept.rows[:, : k + 1]
+        whole = (kept.counts >= k) & (scores[:, k - 1] > kept.floors)
+        tied = (scores[:, 1:] == scores[:, :-1]).any(axis=1)
+        found: list[Ranked | None] = list(
+            zip(ids[rows[:, :k]].tolist(), scores[:, :k].tolist(), strict=True)
+        )
+        for place in np.flatnonzero(tied | ~whole).tolist():
+            count = kept.counts[place]
+            mine = kept.scores[place, :count], kept.rows[place, :count]
+            found[place] = ranked(ids, k, *mine) if whole[place] else None
+        return found
