@@ -6,7 +6,8 @@ vocabulary can read any history.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 WORD = re.compile(r"[^\W_]+(?:['+&.-][^\W_]+)*")
 READ = 16  # tags of an item that stand-ins are looked for in; a tower reads about as many
@@ -47,9 +48,13 @@ class Vocabulary:
     def __contains__(self, tag: str) -> bool:
         return normalise(tag) in self._ids
 
-    def ids(self, tags: Iterable[str]) -> list[int]:
+    def ids(self, tags: Sequence[str]) -> list[int]:
         """Ids of the known tags, in the order given, each once; unknown tags are left out."""
-        return [number for number in dict.fromkeys(map(self.id, tags)) if number]
+        known: list[Any] = list(map(self._ids.get, tags))
+        if None in known:
+            pairs = zip(tags, known, strict=True)
+            known = [number or self.id(tag) for tag, number in pairs]
+        return [number for number in dict.fromkeys(known) if number]
 
     def id(self, tag: str) -> int:
         """A tag's id, however it is written; 0 for an unknown one."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lists import NOTHING, Nearest, Vectors
+from index.lists import NOTHING, Nearest, Vectors, early
 from index.probes import WIDER
 from index.rows import RowNumbers
 from index.scan import Scores
@@ -76,9 +76,18 @@ class Batch:
         kept = self._look(fetch, near)
         found = self._ranked(kept)
         if first < lists.count:
-            late = lists.late_of_each(kept.rows[:, : self.k], near) > probes.late
-            self._again(np.flatnonzero(late), min(first * WIDER, lists.count), fetch, found)
+            late = np.flatnonzero(self._late(kept.rows[:, : self.k], near) > probes.late * self.k)
+            self._again(late, min(first * WIDER, lists.count), fetch, found)
         return found
+
+    def _late(self, rows: RowNumbers, near: Nearest) -> NDArray[np.int64]:
+        """[B] how many of each query's rows lie in the last quarter of its lists."""
+        lists, (_, numbers) = self.state.lists, near
+        each = np.arange(len(rows))[:, None]
+        first = np.zeros((len(rows), lists.count), dtype=bool)
+        first[each, numbers[:, : early(numbers.shape[1])]] = True
+        late: NDArray[np.int64] = np.count_nonzero(~first[each, lists.homes(rows)], axis=1)
+        return late
 
     def _again(
         self, places: NDArray[np.int64], probes: int, fetch: int, found: list[Ranked | None]

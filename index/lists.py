@@ -191,18 +191,11 @@ class Lists:
         _, numbers = nearest
         near = np.zeros(self.count, dtype=bool)
         near[numbers[:, : early(numbers.shape[1])]] = True
-        found = near[self._pairs[rows] >> PAIR]
-        return 1 - np.count_nonzero(found) / max(1, len(rows))
+        return 1 - np.count_nonzero(near[self.homes(rows)]) / max(1, len(rows))
 
-    def late_of_each(self, rows: Numbers, nearest: Nearest) -> NDArray[np.float64]:
-        """[B] the same of R rows [B, R] that were found for each of B queries of one interest."""
-        _, numbers = nearest
-        queries = np.arange(len(numbers))[:, None]
-        near = np.zeros((len(numbers), self.count), dtype=bool)
-        near[queries, numbers[:, : early(numbers.shape[1])]] = True
-        found = near[queries, self._pairs[rows] >> PAIR]
-        late: NDArray[np.float64] = 1 - np.count_nonzero(found, axis=1) / rows.shape[1]
-        return late
+    def homes(self, rows: Numbers) -> Numbers:
+        """The list that each of some rows lies in; of NOTHING, any number."""
+        return self._pairs[rows] >> PAIR
 
     def _parameters(self, probes: int) -> Any:
         """Those of unmasked searches, which take microseconds to make, are kept."""

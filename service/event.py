@@ -24,7 +24,11 @@ class Watched(NamedTuple):
     @classmethod
     def decode(cls, text: str) -> "Watched":
         """Read an `Event.entry`, ignoring facts of a later version; raise ValueError."""
-        facts: Any = orjson.loads(text)
+        return cls.of(orjson.loads(text))
+
+    @classmethod
+    def of(cls, facts: Any) -> "Watched":
+        """The same, decoded."""
         try:
             return cls(facts["item_id"], facts["tags"], *map(facts.get, _OPTIONAL))
         except (KeyError, TypeError) as error:

@@ -70,9 +70,9 @@ class Model:
         graph_bytes = len(bundle.user_tower) + len(bundle.item_tower)
         return cls(bundle.manifest, bundle.vocabulary, towers, bundle.item_ids, graph_bytes)
 
-    def tags(self, tags: Sequence[str], title: str | None) -> list[str]:
+    def tags(self, tags: Sequence[str], title: str | None) -> Sequence[str]:
         """The given tags; those found in the title when none are given."""
-        return list(tags) if tags or not title else self.vocabulary.find(title[:TITLE])
+        return tags if tags or not title else self.vocabulary.find(title[:TITLE])
 
     def reading(self, item: Item) -> Reading:
         """Everything there is to say of an item's tags; a long title takes a while to look into."""
