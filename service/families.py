@@ -52,7 +52,7 @@ STAGE_S = Family(
     "couple_stage_seconds",
     "histogram",
     "Time of one call of /recommend or /recommend/batch in a stage: histories (Redis, and the wait "
-    "for X-Couple-After), tower (and its vectors' search), channels (other searches, and the blend)",
+    "for X-Couple-After), tower (and the search by it), channels (other searches, the blend)",
     ("stage",),
 )
 RECOMMENDATIONS = Family(
