@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -43,12 +44,15 @@ class Listener:
         self._listen()
 
     def close(self) -> None:
-        """Take no more, and have those still on their way told so like all others.
+        """Take who has come so far and nobody after; have those still on their way told so.
 
-        Whoever opened the socket closes it.
+        Whoever opened the socket closes it: the kernel resets what then waits in its queue.
         """
         self._open = False
         self._loop.remove_reader(self._socket)
+        with suppress(OSError):
+            for _ in range(MOST):
+                self._take()
 
     async def wait_closed(self) -> None:
         """Wait until what was taken is open."""
