@@ -84,10 +84,8 @@ async def _write(parts: Parts, changes: Sequence[Change]) -> tuple[Written, bool
     written = await parts.catalogue.write(changes)
     generations = parts.generations
     indexes = [one.replica for one in (generations.active, *generations.live)]
-    answering: list[Replica[Any]] = [
-        parts.facts,
-        *dict.fromkeys(indexes),
-    ]  # but none that is still on its way
+    # But none that is still on its way.
+    answering: list[Replica[Any]] = [parts.facts, *dict.fromkeys(indexes)]
     timeout_s = parts.settings.apply_timeout_ms / 1000
     return written, await reached(answering, written.sequence, timeout_s)
 

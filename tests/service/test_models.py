@@ -4,17 +4,21 @@ import asyncio
 import logging
 import multiprocessing
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bundle import open_bundle
-from service import generations
+from service import generations, nursery
+from service.build import open_model
+from service.model import Model
 from tests.service.conftest import Configure
 from tests.service.modelling import load, models, state, until_state
 from tests.service.rotating import rotated
-from tests.service.running import Client, ok, refused, running, until
+from tests.service.running import Client, ok, refused, running, until, until_ready
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +133,43 @@ async def test_two_hosts_and_a_late_worker_come_to_the_same(
             for client in (one, two, three):
                 await until_state(client, a, "active")
                 assert await client.found() == ["v1"]
+
+
+async def test_a_worker_that_joins_late_is_ready_with_what_was_activated(
+    configure: Configure,
+    given: dict[str, Any],
+    versions: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not before, though it holds the catalogue by the bundle it was started with; and from then on
+    nothing is answered with that one."""
+    a, b = versions["a"], versions["b"]
+    mounted = threading.Event()
+
+    def open_late(folder: Path, version: str) -> Model:
+        assert mounted.wait(60)
+        return open_model(folder, version)
+
+    async with running(configure(**given)) as one:
+        await one.items(ITEM)
+        await load(one, "b")
+        ok(await one.post(f"/models/{b}/activate"))
+        monkeypatch.setattr(nursery, "open_model", open_late)
+        async with running(configure(**given), ready=False) as late:
+            await until_state(late, a, "active")
+            assert (await models(late))[a]["items"] == 1
+            assert refusal(await late.get("/readyz")) == "starting"
+            mounted.set()
+            await until_ready(late)
+            assert {await answering(late) for _ in range(20)} == {b}
+            assert await state(late, a) == "previous"
+
+
+def refusal(response: httpx.Response) -> str:
+    """What a worker that is not ready says of itself."""
+    assert response.status_code == 503
+    status: str = response.json()["status"]
+    return status
 
 
 async def test_a_worker_that_lags_swaps_the_moment_it_can(

@@ -1,15 +1,18 @@
 """Stopping and replacing workers under load: nobody who asks is left without an answer."""
 
+import shutil
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.campaign import count
+from tests.service import tiny
 from tests.service.process import Serving, serving
 
 ITEMS = {"items": [{"item_id": f"v{n}", "tags": ["wok"]} for n in range(3)]}
@@ -22,6 +25,7 @@ class Load:
 
     def __init__(self, url: str) -> None:
         self.answers: Counter[str] = Counter()
+        self.versions: set[str] = set()
         self._url = url
         self._enough = threading.Event()
         self._callers = [
@@ -41,7 +45,9 @@ class Load:
             return repr(error)
         if response.status_code != 200:
             return response.text
-        return f"{len(response.json()['candidates'])} candidates"
+        answer = response.json()
+        self.versions.add(answer["model"]["version"])
+        return f"{len(answer['candidates'])} candidates"
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -66,6 +72,42 @@ def test_a_rolling_restart_fails_no_request(variables: dict[str, str]) -> None:
         assert set(load.answers) == {WHOLE}
         assert load.answers[WHOLE] > 50
         assert server.end()[0] == 0
+
+
+def test_a_worker_that_is_replaced_answers_with_what_was_activated(
+    variables: dict[str, str], bundle_folder: Path, tmp_path: Path
+) -> None:
+    """Never with the bundle that it was started with, nor with less than the whole catalogue."""
+    bundles = tmp_path / "bundles"
+    shutil.copytree(bundle_folder, bundles / "a")
+    other = tiny.table()
+    other[-1] *= 2
+    tiny.write_bundle(bundles / "b", user=tiny.user_tower(other))
+    places = {"COUPLE_BUNDLE": str(bundles / "a"), "COUPLE_STATE": str(tmp_path / "state")}
+    with serving(2, **{**variables, **places}) as server:
+        assert httpx.post(f"{server.url}/items", json=ITEMS).status_code == 200
+        version = activated(server, "b")
+        load = Load(server.url)
+        with load.running():
+            replace_all(server)
+        assert set(load.answers) == {WHOLE}
+        assert load.versions == {version}
+
+
+def activated(server: Serving, path: str) -> str:
+    """Load a bundle and have all workers answer with it; its version."""
+    posted = httpx.post(f"{server.url}/models", json={"path": path}, timeout=60)
+    version: str = posted.json()["version"]
+    server.until(lambda: states(server, version) == {"ready"}, 60)
+    assert httpx.post(f"{server.url}/models/{version}/activate").status_code == 200
+    server.until(lambda: states(server, version) == {"active"}, 60)
+    return version
+
+
+def states(server: Serving, version: str) -> set[str]:
+    """How a model stands with those that answer."""
+    told = [server.get("/models").json()["models"] for _ in range(20)]
+    return {one["state"] for models in told for one in models if one["version"] == version}
 
 
 def replace_all(server: Serving) -> None:
