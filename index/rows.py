@@ -4,7 +4,7 @@ A row is an item's number for as long as the item is stored; the next new item t
 one that left. Shapes: R rows of an operation. Nothing here is locked or checked.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,10 @@ class Rows:
     def get(self, item_id: str) -> int | None:
         """The row of one item, if it is here."""
         return self._rows.get(item_id)
+
+    def each(self, ids: Iterable[str]) -> list[int | None]:
+        """The row of each id, in order; None where it is not here."""
+        return list(map(self._rows.get, ids))
 
     def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""

@@ -40,10 +40,10 @@ class EventStream:
             self._live.told(pipe, counts.arms)
             await pipe.execute()
 
-    async def expose(self, records: Sequence[str], answers: Sequence[Answered]) -> None:
-        """One entry a record of `service.exposure`; in the same round trip its arms count."""
+    async def expose(self, lines: Sequence[bytes], answers: Sequence[Answered]) -> None:
+        """One entry a line of `service.exposure`; in the same round trip their arms count."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            arguments = [self._length, exposure.KIND, *records]
+            arguments = [self._length, exposure.KIND, b"\n".join(lines)]  # JSON has no line ends
             await self._expose(keys=[KEY], args=arguments, client=pipe)
             self._live.answered(pipe, answers)
             await pipe.execute()

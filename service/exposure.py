@@ -3,7 +3,8 @@
 An impression or a click names its request; this says what that request was an answer to.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import orjson
@@ -44,8 +45,9 @@ class Exposure:
 
     def encode(self) -> str:
         """What the event stream keeps of it: all but the candidates after the first `FIRST`."""
-        kept = replace(self, candidates=self.candidates[:FIRST])
-        return orjson.dumps(kept, default=tuple).decode()
+        parts = {"experiments": self.experiments, "candidates": self.candidates[:FIRST]}
+        plain = {name: list(map(tuple, some)) for name, some in parts.items()}
+        return orjson.dumps({**vars(self), **plain}).decode()
 
     @classmethod
     def decode(cls, text: str) -> "Exposure":
@@ -53,4 +55,13 @@ class Exposure:
         return _READER.validate_json(text)
 
 
+def line(facts: Iterable[object]) -> bytes:
+    """What `encode` writes of an exposure whose fields, in order, are plain values; NaN is None.
+
+    For the many that a service writes: half the cost is in the classes above.
+    """
+    return orjson.dumps(dict(zip(_NAMES, facts, strict=True)))
+
+
+_NAMES = tuple(entry.name for entry in fields(Exposure))
 _READER = TypeAdapter(Exposure)

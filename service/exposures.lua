@@ -2,8 +2,8 @@
 -- Append records of recommendations to the event stream, many in one call.
 --
 -- KEYS  1 event stream
--- ARGV  1 how many entries it keeps, about  2 the kind of these  then their data
+-- ARGV  1 how many entries it keeps, about  2 the kind of these  3 their data, a line each
 
-for n = 3, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'kind', ARGV[2], 'data', ARGV[n])
+for data in string.gmatch(ARGV[3], '[^\n]+') do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'kind', ARGV[2], 'data', data)
 end

@@ -10,20 +10,23 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from service import exposure
 from service.clock import Clock
 from service.event_stream import EventStream
-from service.exposure import FIRST, Exposure, Placed, Shown
+from service.experiments import Assignment
+from service.exposure import FIRST
 from service.facts import Facts
 from service.live import Answered
 from service.metrics import Metrics
 from service.recommender import Answer
 from service.replica import Replica
+from service.sequence import LogSequence
 
 PAUSE_S = 0.1  # between two looks at what waits
 BATCH = 100  # notes of one call: encoding them takes a millisecond
@@ -40,10 +43,18 @@ class Note(NamedTuple):
     user_id: str
     time: float
     version: str
-    sequence: str | None
-    arms: tuple[Placed, ...]
+    sequence: LogSequence | None
+    arms: Sequence[Assignment]
     candidates: Sequence[tuple[str, float]]
     channels: Sequence[str]
+
+    def line(self, dates: Iterator[float]) -> bytes:
+        """As it stands in the stream; `dates` are those of its candidates."""
+        arms = [(one.experiment, one.arm.name, one.bucket, one.forced) for one in self.arms]
+        item_ids = [item_id for item_id, _ in self.candidates]
+        candidates = list(zip(item_ids, self.channels, dates))  # noqa: B905  # dates go on
+        sequence = str(self.sequence) if self.sequence else None
+        return exposure.line((*self[:4], sequence, arms, candidates))
 
 
 class Exposures:
@@ -73,11 +84,7 @@ class Exposures:
         self._waiting.append(
             Note(
                 *(request_id, user_id, self._clock.now(), answer.model.manifest.version),
-                str(answer.sequence) if answer.sequence else None,
-                tuple(
-                    Placed(one.experiment, one.arm.name, one.bucket, one.forced)
-                    for one in answer.arms
-                ),
+                *(answer.sequence, answer.arms),
                 *(answer.candidates[:FIRST], answer.channels[:FIRST]),
             )
         )
@@ -110,23 +117,12 @@ class Exposures:
             self._counts["kept"] += count
 
     async def _send(self, notes: Sequence[Note]) -> None:
-        answers = [Answered(one.request_id, one.user_id, one.time, one.arms) for one in notes]
-        await self._stream.expose([one.encode() for one in self._exposures(notes)], answers)
-
-    def _exposures(self, notes: Sequence[Note]) -> list[Exposure]:
-        """With the time that each candidate was published, all looked up at once."""
         item_ids = [item_id for note in notes for item_id, _ in note.candidates]
-        dates = iter(self._facts.shelf.dates(item_ids))
-        return [
-            Exposure(
-                *note[:6],
-                tuple(
-                    Shown(item_id, channel, next(dates))
-                    for (item_id, _), channel in zip(note.candidates, note.channels, strict=True)
-                ),
-            )
-            for note in notes
-        ]
+        dates = iter(self._facts.shelf.dates(item_ids))  # all looked up at once
+        await self._stream.expose(
+            [note.line(dates) for note in notes],
+            [Answered(*note[:3], note.arms) for note in notes if note.arms],
+        )
 
     async def close(self) -> None:
         """Write the rest, within bounds; what is left then is dropped and told."""

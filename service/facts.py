@@ -35,7 +35,7 @@ class Traits:
         self.domains = np.zeros(capacity, dtype=np.int32)  # number of its domain
         self.seen = np.zeros(capacity, dtype=np.uint32)  # impressions, as last counted
         self.authors = np.full(capacity, None, dtype=np.object_)
-        self.dated = np.zeros(capacity, dtype=np.bool_)  # whether somebody said when it came out
+        self.dates = np.full(capacity, np.nan)  # of publication; NaN where nobody said
 
     def widened(self, capacity: int) -> "Traits":
         """The same with more room."""
@@ -120,7 +120,7 @@ class Facts:
         self._traits.stamps[rows] = np.array(stamps, dtype=np.uint64)
         self._traits.domains[rows] = [self._domain(one.item.domain) for one in items]
         self._traits.authors[rows] = [one.item.author_id for one in items]
-        self._traits.dated[rows] = [one.item.published_at is not None for one in items]
+        self._traits.dates[rows] = np.array([one.item.published_at for one in items], dtype=float)
         self._total = (self._total + sum(stamps)) % MODULUS
         for row, one in zip(rows.tolist(), items, strict=True):
             self._windows[self._traits.domains[row]].add(self._entry(row))
@@ -268,16 +268,14 @@ class Facts:
         """[R] epoch seconds."""
         return self._rows.room.published[rows]
 
-    def dates(self, item_ids: Sequence[str]) -> list[float | None]:
-        """Epoch seconds at which each was published; None where nobody said, or it is gone."""
-        rows = [self._rows.get(item_id) for item_id in item_ids]
-        known = np.array([row or 0 for row in rows], dtype=np.int64)
-        times = self._rows.room.published[known].tolist()
-        dated = self._traits.dated[known].tolist()
-        return [
-            time if row is not None and said else None
-            for row, time, said in zip(rows, times, dated, strict=True)
-        ]
+    def dates(self, item_ids: Sequence[str]) -> list[float]:
+        """Epoch seconds at which each was published; NaN where nobody said, or it is gone."""
+        rows = np.array(self._rows.each(item_ids), dtype=float)  # NaN where it is gone
+        here = ~np.isnan(rows)
+        dates = np.full(len(rows), np.nan)
+        dates[here] = self._traits.dates[rows[here].astype(np.int64)]
+        found: list[float] = dates.tolist()
+        return found
 
     def seen(self, rows: RowNumbers) -> NDArray[np.uint32]:
         """[R] impressions, as last counted."""

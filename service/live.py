@@ -15,8 +15,7 @@ from redis.asyncio import Redis
 from service import store
 from service.event import Event
 from service.experiment import Experiment
-from service.experiments import Experiments
-from service.exposure import Placed
+from service.experiments import Assignment, Experiments
 from service.item import Item
 from service.metrics import COLD_S
 
@@ -33,7 +32,7 @@ class Answered(NamedTuple):
     request_id: str
     user_id: str
     time: float
-    arms: Sequence[Placed]
+    arms: Sequence[Assignment]
 
 
 class Live:
@@ -51,7 +50,7 @@ class Live:
                 if arm.forced:
                     forced[one.request_id] = one.time
                 else:
-                    users[users_key(arm.experiment, arm.arm)].add(one.user_id)
+                    users[users_key(arm.experiment, arm.arm.name)].add(one.user_id)
         for key, some in users.items():
             pipe.pfadd(key, *some)
         if forced:
