@@ -13,7 +13,7 @@ COPY trainer trainer
 RUN python -m venv /opt/couple && /opt/couple/bin/pip install --no-cache-dir .
 
 FROM python:3.12-slim
-RUN useradd --system --uid 10001 --no-create-home couple
+RUN useradd --system --uid 10001 --no-create-home couple && install -d -o couple /state
 COPY --from=build /opt/couple /opt/couple
 ENV PATH=/opt/couple/bin:$PATH PYTHONUNBUFFERED=1 COUPLE_BUNDLE=/bundle COUPLE_HOST=0.0.0.0 COUPLE_PORT=8000 \
     COUPLE_STATE=/tmp/couple-state

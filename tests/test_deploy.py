@@ -1,6 +1,7 @@
 """The deployment files say what the service understands."""
 
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -40,3 +41,27 @@ def test_the_example_keys_have_the_shape_the_settings_take() -> None:
     )
     keys = json.loads(line.removeprefix("COUPLE_KEYS=").strip("'"))
     assert [set(key) for key in keys] == [{"name", "sha256", "scopes"}] * 2
+
+
+def test_compose_asks_for_nothing_that_the_example_lacks() -> None:
+    """Every variable that must be set, and every file that is mounted."""
+    text = (ROOT / "deploy" / "compose.yaml").read_text()
+    example = (ROOT / "deploy" / ".env.example").read_text()
+    for name in re.findall(r"\$\{(\w+):\?", text):
+        assert f"\n{name}=" in example, name
+    mounts = re.findall(r"- (\./\S+?):", text)
+    assert mounts
+    for mounted in mounts:
+        assert (ROOT / "deploy" / mounted).is_file(), mounted
+    for service in COMPOSE["services"].values():
+        assert not service.get("image", "").endswith(":latest")
+        assert ":" in service.get("image", ":")
+
+
+def test_prometheus_asks_the_service_and_grafana_asks_prometheus() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())
+    (job,) = config["scrape_configs"]
+    assert (job["job_name"], job["static_configs"]) == ("couple", [{"targets": ["couple:8000"]}])
+    source = yaml.safe_load((ROOT / "deploy" / "grafana" / "source.yaml").read_text())
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+    assert {"couple", "prometheus"} <= COMPOSE["services"].keys()

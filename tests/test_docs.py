@@ -1,8 +1,10 @@
 """Every command that README and docs show works as shown."""
 
+import hashlib
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,21 +15,35 @@ from tests.e2e.running import COUPLE, Service, serving
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 # Commands whose effect lies outside this project; that they are spelled well is all we can say.
-FOREIGN = {"cp", "curl", "docker", "export", "git", "key=$(openssl", "printf"}
+FOREIGN = {"cp", "curl", "docker", "export", "git", "key=$(openssl", "kubectl", "printf"}
 
 
 def commands(program: str) -> list[str]:
-    """The commands of all pages that run `program`, continued lines joined, comments left out."""
-    found: dict[str, None] = {}
+    """The commands of all pages that run `program`, each once."""
+    return list(dict.fromkeys(line for line in _commands() if _program(line) == program))
+
+
+def _commands() -> Iterator[str]:
+    """Lines that go on joined, quotes that span lines too; comments left out."""
     for page in PAGES:
         for block in BLOCK.findall(page.read_text()):
-            lines = block.replace("\\\n", " ").splitlines()
-            stripped = (line.split(" #")[0].strip() for line in lines if not line.startswith("#"))
-            found.update(dict.fromkeys(line for line in stripped if _program(line) == program))
-    return list(found)
+            begun = ""
+            for line in block.replace("\\\n", " ").splitlines():
+                begun = f"{begun}\n{line}".lstrip()
+                if _whole(begun):
+                    yield begun.partition(" #")[0].strip() if begun[0] != "#" else ""
+                    begun = ""
+
+
+def _whole(command: str) -> bool:
+    try:
+        return bool(command) and shlex.split(command, comments=True) is not None
+    except ValueError:  # a quote is open
+        return False
 
 
 def _program(line: str) -> str:
@@ -56,13 +72,7 @@ def test_each_make_target_exists(command: str) -> None:
 
 def test_no_page_shows_a_command_that_nothing_here_checks() -> None:
     known = {"couple", "make", "", "python", "pip", *FOREIGN}
-    shown = {
-        _program(line)
-        for page in PAGES
-        for block in BLOCK.findall(page.read_text())
-        for line in block.replace("\\\n", " ").splitlines()
-        if not line.startswith("#")
-    }
+    shown = {_program(line) for line in _commands()}
     assert shown <= known
 
 
@@ -79,6 +89,42 @@ def test_each_curl_works_in_the_order_shown(service: Service) -> None:
         words = shlex.split(command.replace("http://127.0.0.1:8000", service.url))
         result = subprocess.run([*words, "--fail-with-body", "-sS"], capture_output=True, text=True)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [block for page in PAGES for block in PYTHON.findall(page.read_text())],
+    ids=lambda program: program.split("\n", 1)[0],
+)
+def test_each_program_runs(service: Service, program: str) -> None:
+    """As it stands, against a service that has no keys."""
+    here = program.replace("http://127.0.0.1:8000", service.url)
+    result = subprocess.run([sys.executable, "-W", "error", "-c", here], capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    assert result.stdout
+
+
+def test_the_recipe_makes_a_key_and_its_digest() -> None:
+    """What the shell prints is the sha256 of the key that it made."""
+    (recipe,) = (
+        block
+        for block in BLOCK.findall((ROOT / "docs" / "settings.md").read_text())
+        if "openssl" in block
+    )
+    result = subprocess.run(
+        ["bash", "-euc", recipe + 'echo "$key"'], capture_output=True, text=True, check=True
+    )
+    digest, key = result.stdout.split()
+    assert hashlib.sha256(key.encode()).hexdigest() == digest
+
+
+def test_files_that_commands_name_are_there() -> None:
+    """Of what only foreign programs read: compose files, manifests, the keys' example."""
+    shown = [line for program in ("cp", "docker", "kubectl") for line in commands(program)]
+    named = {word for line in shown for word in shlex.split(line) if word.startswith("deploy/")}
+    assert named - {"deploy/.env"}
+    for path in named - {"deploy/.env"}:
+        assert (ROOT / path).exists(), path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
