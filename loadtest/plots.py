@@ -19,6 +19,7 @@ INK, GREY, BLUE, ORANGE, GREEN, RED = (
     "#222222", "#8a8a8a", "#0072b2", "#e69f00", "#009e73", "#d55e00",
 )  # fmt: skip
 WIDTH, HEIGHT = 760, 210
+LINE, LINES = 14, 4  # height of words beside a rule, and how many lie below one another
 CURVES = {"p50": (50.0, GREEN), "p99": (99.0, BLUE), "max": (100.0, ORANGE)}
 QUANTILES = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999)
 NINES = (50, 90, 99, 99.9, 99.99, 99.999)
@@ -176,13 +177,11 @@ def _time(record: Record) -> alt.X:
 
 
 def _marks(record: Record) -> list[Any]:
-    """What happened, as rules with words beside them."""
-    rows = [{"at": at, "text": text} for at, text in record.marks]
-    if not rows:
-        return []
-    base = _chart(rows).encode(x="at:Q")
-    words = base.mark_text(align="left", dx=4, dy=6, color=INK, fontSize=11, baseline="top")
-    return [
-        base.mark_rule(color=INK, strokeDash=[2, 2]),
-        words.encode(text="text:N", y=alt.value(0)),
-    ]
+    """What happened, as rules with words beside them, each a line lower than the one before."""
+    layers = []
+    for place, (at, text) in enumerate(record.marks):
+        base = _chart([{"at": at, "text": text}]).encode(x="at:Q")
+        words = base.mark_text(align="left", dx=4, dy=6, color=INK, fontSize=11, baseline="top")
+        layers.append(base.mark_rule(color=INK, strokeDash=[2, 2]))
+        layers.append(words.encode(text="text:N", y=alt.value(LINE * (place % LINES))))
+    return layers

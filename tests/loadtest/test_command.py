@@ -34,22 +34,27 @@ def driven(service: Service, out: Path, *options: str) -> tuple[int, str]:
 
 
 def test_a_service_of_its_own_is_filled_driven_and_told_about(tmp_path: Path) -> None:
-    """Two scenarios on one page, which needs nothing beside it; every figure is in results.json."""
+    """Three scenarios on one page, which needs nothing beside it; results.json has every figure.
+
+    In the middle of a swap the other bundle is verified, built and activated, and nobody notices.
+    """
     out = tmp_path / "report"
-    scenarios = ("--scenario", "mixed", "--scenario", "ramp")
+    scenarios = ("--scenario", "mixed", "--scenario", "swap", "--scenario", "ramp")
+    scenarios += ("--swap", "bundle_items")
     short = ("--rate", "40", "--duration", "2", "--slo", "p99=60s", "--out", out)
     patient = {"COUPLE_KEY": "secret", "COUPLE_REDIS_TIMEOUT_MS": "10000"}
     found = run("loadtest", "--bundle", GOLDEN, *scenarios, *short, **patient)
     assert found.returncode == 0, found.stdout + found.stderr
     page = (out / "loadtest.html").read_text()
-    for said in ("Every objective is met", "Mixed", "Ramp", "Breaking point", "/metrics", "<svg"):
+    for said in ("Every objective is met", "Swap", "Breaking point", "/metrics", "<svg"):
         assert said in page
     assert "<script" not in page
     assert "secret" not in page
     told = json.loads((out / "results.json").read_text())
-    mixed, ramp = told["scenarios"]
+    mixed, swapped, ramp = told["scenarios"]
     assert set(mixed["record"]["kinds"]) == {"recommend", "events", "items"}
     assert mixed["requests"] > 41
+    assert (swapped["errors"], len(swapped["record"]["marks"])) == (0, 2)
     assert ramp["held"] >= 40
     assert told["met"]
 
