@@ -39,8 +39,8 @@ def test_a_service_of_its_own_is_filled_driven_and_told_about(tmp_path: Path) ->
     In the middle of a swap the other bundle is verified, built and activated, and nobody notices.
     """
     out = tmp_path / "report"
-    scenarios = ("--scenario", "mixed", "--scenario", "swap", "--scenario", "ramp")
-    scenarios += ("--swap", "bundle_items")
+    named = ("--scenario", "mixed", "--scenario", "swap", "--scenario", "ramp")
+    scenarios = (*named, "--swap", "bundle_items")
     short = ("--rate", "40", "--duration", "2", "--slo", "p99=60s", "--out", out)
     patient = {"COUPLE_KEY": "secret", "COUPLE_REDIS_TIMEOUT_MS": "10000"}
     found = run("loadtest", "--bundle", GOLDEN, *scenarios, *short, **patient)
