@@ -1,12 +1,18 @@
 """A definition is judged whole, and says in a sentence what is wrong with it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from service.buckets import COUNT
+from service.channels.mix import Mix
 from service.experiment import Experiment
 from tests.service.defining import CHANNELS, arms, experiment
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.json"))
 
 
 def test_the_papers_test_is_a_definition() -> None:
@@ -17,6 +23,22 @@ def test_the_papers_test_is_a_definition() -> None:
     assert one.ends == (5000, 10000)
     short = experiment(slots=[0, 10000], layer="default", arms=arms(1.0))
     assert (short.arms[0].bundle, short.arms[0].channels) == (None, None)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_example_is_a_definition(path: Path) -> None:
+    """Of the name of its file."""
+    assert Experiment.model_validate_json(path.read_bytes()).name == path.stem
+
+
+def test_the_papers_test_is_an_example() -> None:
+    """YouTube's model against COUPLE, author-CF beside each; all users, half and half."""
+    text = (ROOT / "docs" / "examples" / "couple-vs-youtube.json").read_bytes()
+    one = Experiment.model_validate_json(text)
+    assert [(arm.bundle, arm.weight) for arm in one.arms] == [("youtube", 0.5), ("couple", 0.5)]
+    mix = Mix.model_validate(CHANNELS)
+    assert [arm.channels for arm in one.arms] == [mix, mix]
+    assert one.slots == (0, COUNT)
 
 
 @pytest.mark.parametrize(
