@@ -27,12 +27,12 @@ if __name__ == "__main__":
 
 import faiss
 
-from benchmarks import serve_bare, serve_store
+from benchmarks import serve_bare, serve_ingest, serve_store, serve_swap
 from benchmarks.index_table import HEADER, Row
 from benchmarks.serve_contenders import LEAN, PROFILES, SHIPPED, Place, other_cores, running
 from benchmarks.serve_load import saturate
 from benchmarks.serve_population import Population
-from benchmarks.serve_rows import Options, Race, run
+from benchmarks.serve_rows import Options, Race, faults, run
 from bundle import open_bundle
 from index.item_index import EXACT_UP_TO
 from service.embedded import embedded_store
@@ -52,7 +52,8 @@ def raced(bundle: Path, options: Options, folder: Path) -> Iterator[Race]:
     with other_cores(), embedded_store(folder / "store") as redis:
         asyncio.run(serve_store.fill(redis, population))
         tell("store filled")
-        with running(Place(bundle, redis, folder), PROFILES) as contenders:
+        served = serve_swap.copied(bundle, folder / "bundles")
+        with running(Place(served, redis, folder), PROFILES) as contenders:
             race = Race(contenders, population, options)
             tell("all ready")
             if options.items > EXACT_UP_TO:
@@ -74,6 +75,14 @@ def settle(race: Race) -> None:
 def tell(what: object) -> None:
     """To whoever waits."""
     print(f"{datetime.now(UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
+
+
+def rows(race: Race) -> Iterator[Row]:
+    """All of them, in order of what they disturb."""
+    yield from race.rows()
+    yield from serve_ingest.rows(race)
+    yield from serve_swap.rows(race)
+    yield faults(race.outcomes)
 
 
 def announced(found: Iterator[Row]) -> Iterator[Row]:
@@ -99,7 +108,7 @@ def main() -> None:
     given = parser.parse_args()
     bundle, options = given.bundle.resolve(), options_of(given)
     with tempfile.TemporaryDirectory() as folder, raced(bundle, options, Path(folder)) as race:
-        table = list(announced(race.rows()))
+        table = list(announced(rows(race)))
     manifest = open_bundle(given.bundle).manifest
     print(
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()},"

@@ -72,7 +72,7 @@ class Contender:
             self._process = subprocess.Popen(
                 _command(profile, place, self.port),
                 cwd=ROOT,
-                env=_environment(profile, place),
+                env=_environment(profile, place, self._log.with_suffix(".state")),
                 stdout=log,
                 stderr=log,
             )
@@ -165,10 +165,10 @@ def _command(profile: Profile, place: Place, port: int) -> list[str]:
     return [*command, *paths, "--port", str(port)]
 
 
-def _environment(profile: Profile, place: Place) -> dict[str, str]:
+def _environment(profile: Profile, place: Place, state: Path) -> dict[str, str]:
     """Nothing of the caller's own settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COUPLE_")}
-    clean["COUPLE_REDIS_URL"] = place.redis
+    clean |= {"COUPLE_REDIS_URL": place.redis, "COUPLE_STATE": str(state)}
     if profile.key:
         digest = hashlib.sha256(profile.key.encode()).hexdigest()
         key = {"name": "bench", "sha256": digest, "scopes": ["recommend", "ingest", "admin"]}

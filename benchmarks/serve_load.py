@@ -112,9 +112,14 @@ class Rounds:
         connection.send(next(self._requests), done)
 
 
-async def arrive(port: int, requests: Iterator[bytes], dues: Times) -> Outcome:
-    """Send requests when they are due (seconds from now), on as many connections as it takes."""
-    outcome = Outcome()
+async def arrive(
+    port: int, requests: Iterator[bytes], dues: Times, outcome: Outcome | None = None
+) -> Outcome:
+    """Send requests when they are due (seconds from now), on as many connections as it takes.
+
+    What comes of them is added to `outcome`, if one is given.
+    """
+    outcome = Outcome() if outcome is None else outcome
     shots = (Shot(asked, outcome.note) for asked in requests)
     loop = OpenLoop(Address("127.0.0.1", port).connect, shots, dues)
     outcome.unanswered = len(await loop.run())

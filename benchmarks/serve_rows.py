@@ -1,6 +1,5 @@
 """The rows of `benchmarks/serve.py`: what is driven, in which turn, and what must come out."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -14,20 +13,16 @@ import uvloop
 from benchmarks.catalogue import numbers_of
 from benchmarks.index_table import Row, at_most, time_of
 from benchmarks.serve_bare import TARGET
-from benchmarks.serve_contenders import FLOOR, KEY, LEAN, OBVIOUS, PROFILES, SHIPPED, Contender
-from benchmarks.serve_load import CONNECTIONS, Outcome, answers, arrive, request, saturate
+from benchmarks.serve_contenders import FLOOR, LEAN, OBVIOUS, PROFILES, SHIPPED, Contender
+from benchmarks.serve_load import CONNECTIONS, Outcome, answers, arrive, saturate
 from benchmarks.serve_population import Population
 from benchmarks.yardsticks import K, Rows
-from loadtest.arrivals import at_random, evenly
-from service.item import Item
+from loadtest.arrivals import at_random
 
 LEAN_SHARE, SHIPPED_SHARE, OBVIOUS_FACTOR = 0.8, 0.65, 2.5
 HALF, MOST = 0.5, 0.7  # of saturation
 OPEN_FACTOR, OPEN_S = 1.5, 10e-3
-BUSY_FACTOR, BUSY_S = 2.0, 20e-3
 GROWTH_FACTOR, GROWTH_S = 1.5, 1e-3  # of the median, from the first sixth to the last
-RATE, ITEMS_A_CALL = 500, 100
-KEPT_UP = 0.98  # share of the items' rate that must have been acknowledged
 WARM_S = 0.5
 SLOWEST = 10.0  # requests a second that are asked for however slow a machine is
 
@@ -44,7 +39,8 @@ class Options:
     seconds: float
     long_s: float  # of the load that must not grow
     users: int
-    items_rate: int = 5000  # new items a second
+    items_rate: int = 5000  # new items a second that must be taken
+    beside: int = 500  # recommendations a second beside what else goes on
 
 
 @dataclass(frozen=True)
@@ -58,15 +54,13 @@ class Race:
     cpu: dict[str, list[float]] = field(default_factory=dict)  # seconds a request, saturated
 
     def rows(self) -> Iterator[Row]:
-        """All of them, in order of what they disturb."""
+        """Those of recommendations alone."""
         yield from self._recall()
         rates = self._saturated()
         yield from ratios(rates)
         yield from processor(self.cpu)
         yield from self._open(rates)
         yield from self._growth(rates)
-        yield from self._ingest()
-        yield faults(self.outcomes)
 
     def asked(self, name: str) -> list[bytes]:
         """One request of each user."""
@@ -116,14 +110,15 @@ class Race:
         found: dict[str, list[float]] = {name: [] for name in names}
         for turn in range(self.options.rounds):
             for name in names:
-                outcome = self._arriving(name, HALF * median(rates[name]), turn)
+                outcome = self.arriving(name, HALF * median(rates[name]), turn)
                 found[name].append(outcome.percentile(99))
         floor = median(found[FLOOR.name])
         for name in names[1:]:
             ours, rate = median(found[name]), HALF * median(rates[name])
             yield bounded(f"p99 at {rate:.0f}/s, {name}", ours, floor, OPEN_FACTOR, OPEN_S)
 
-    def _arriving(self, name: str, rate: float, seed: int, seconds: float = 0.0) -> Outcome:
+    def arriving(self, name: str, rate: float, seed: int, seconds: float = 0.0) -> Outcome:
+        """One contender's answers to so many a second."""
         dues = at_random(max(rate, SLOWEST), seconds or self.options.seconds, seed)
         requests = self.asked(name)
         return self.drive(name, lambda port: arrive(port, cycle(requests), dues))
@@ -132,7 +127,7 @@ class Race:
         """Near what it can do, for long: the median of the first sixth and of the last."""
         seconds = self.options.long_s
         rate = MOST * median(rates[SHIPPED.name])
-        outcome = self._arriving(SHIPPED.name, rate, 99, seconds)
+        outcome = self.arriving(SHIPPED.name, rate, 99, seconds)
         first = outcome.percentile(50, 0, seconds / 6)
         last = outcome.percentile(50, seconds * 5 / 6)
         yield bounded(
@@ -142,58 +137,6 @@ class Race:
             GROWTH_FACTOR,
             first + GROWTH_S,
         )
-
-    def _ingest(self) -> Iterator[Row]:
-        """Recommendations alone and beside new items, in turn."""
-        quiet, busy, kept_up = [], [], []
-        for turn in range(self.options.rounds):
-            quiet.append(self._arriving(SHIPPED.name, RATE, turn).percentile(99))
-            asked, posted = self._mixed(turn)
-            busy.append(asked.percentile(99))
-            kept_up.append(posted.rate * ITEMS_A_CALL)
-        rate, wanted = median(kept_up), self.options.items_rate
-        yield Row(
-            f"items/s in calls of {ITEMS_A_CALL}, {RATE} recommendations/s beside",
-            f"{rate:.0f}",
-            f"{wanted} asked for",
-            rate / wanted,
-            f"≥ {KEPT_UP:g} times",
-            rate >= KEPT_UP * wanted,
-        )
-        yield bounded(
-            f"p99 of {RATE}/s beside that (yardstick: alone)",
-            median(busy),
-            median(quiet),
-            BUSY_FACTOR,
-            BUSY_S,
-        )
-
-    def _mixed(self, turn: int) -> tuple[Outcome, Outcome]:
-        """Recommendations and posts of new items at once."""
-        seconds, requests = self.options.seconds, self.asked(SHIPPED.name)
-        posts = self._posts(turn)
-        dues = at_random(RATE, seconds, turn)
-
-        async def both(port: int) -> tuple[Outcome, Outcome]:
-            return await asyncio.gather(
-                arrive(port, cycle(requests), dues),
-                arrive(port, iter(posts), evenly(self.options.items_rate / ITEMS_A_CALL, seconds)),
-            )
-
-        with self.contenders[SHIPPED.name].turn() as port:
-            run(saturate(port, requests, WARM_S))
-            asked, posted = run(both(port))
-        self.outcomes.extend((asked, posted))
-        return asked, posted
-
-    def _posts(self, turn: int) -> list[bytes]:
-        """Calls of POST /items, all of new items."""
-        count = int(self.options.items_rate * self.options.seconds)
-        first = len(self.population.tags) + turn * count
-        tags = self.population.fresh(count, seed=100 + turn)
-        items = [wire(item) for item in self.population.items(tags, first)]
-        calls = (items[start : start + ITEMS_A_CALL] for start in range(0, count, ITEMS_A_CALL))
-        return [request("/items", orjson.dumps({"items": call}), KEY) for call in calls]
 
 
 def run(load: Coroutine[Any, Any, T]) -> T:
@@ -205,17 +148,6 @@ def found(body: bytes) -> Rows:
     """The row numbers of an answer's candidates."""
     ids = [candidate["item_id"] for candidate in orjson.loads(body)["candidates"]]
     return np.resize(numbers_of(ids), len(ids))
-
-
-def wire(item: Item) -> dict[str, Any]:
-    """An item as a caller posts it."""
-    return {
-        "item_id": item.item_id,
-        "tags": item.tags,
-        "author_id": item.author_id,
-        "published_at": "2026-11-01T00:00:00Z",
-        "attributes": item.attributes,
-    }
 
 
 def ratios(rates: dict[str, list[float]]) -> Iterator[Row]:

@@ -8,16 +8,19 @@ import orjson
 import pytest
 
 from benchmarks.catalogue import numbers_of
-from benchmarks.serve import raced
+from benchmarks.serve import raced, rows
 from benchmarks.serve_contenders import FLOOR, KEY, LEAN, OBVIOUS, SHIPPED
+from benchmarks.serve_ingest import Written
 from benchmarks.serve_load import answers
 from benchmarks.serve_population import TAGS_OF_AN_ITEM, WATCHED, Population
 from benchmarks.serve_rows import Options, Race, found, run
+from benchmarks.serve_swap import AGAIN, copied
 from benchmarks.yardsticks import K
-from bundle import open_bundle
+from bundle import open_bundle, replay
+from service.towers import OnnxTowers
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-SMALL = Options(items=600, rounds=1, seconds=0.5, long_s=1.0, users=12, items_rate=400)
+SMALL = Options(items=600, rounds=1, seconds=0.5, long_s=1.0, users=12, items_rate=400, beside=40)
 CLOSE = 1e-3  # between scores: half floats, and batches of another size
 
 
@@ -87,11 +90,11 @@ def test_the_race_is_run_to_its_end(race: Race) -> None:
     None refused would be a promise about this machine's speed, which is not for a test: a service
     sheds what it cannot answer in time.
     """
-    rows = list(race.rows())
-    assert len(rows) == 15
-    refused, asked = map(int, rows[-1].ours.split(" of "))
+    found = list(rows(race))
+    assert len(found) == 17
+    refused, asked = map(int, found[-1].ours.split(" of "))
     assert refused < asked / 2
-    assert rows[-1].met is (refused == 0)
+    assert found[-1].met is (refused == 0)
 
 
 def test_histories_and_items_are_of_the_size_that_was_promised() -> None:
@@ -114,3 +117,23 @@ def test_the_numbers_of_candidates_are_read_from_their_ids() -> None:
     assert found(b'{"candidates":[]}').tolist() == []
     body = b'{"candidates":[{"item_id":"v00000000007","score":1.0}]}'
     assert found(body).tolist() == numbers_of(["v00000000007"]).tolist() == [7]
+
+
+def test_an_item_counts_when_it_is_written_and_visible() -> None:
+    """A 200 that says otherwise is none, and neither is a refusal."""
+    written = Written()
+    for status, applied in ((200, True), (200, False), (429, True)):
+        body = orjson.dumps({"durability": "aof-always", "applied": applied})
+        written.note(0.0, 1.0, status, body if status == 200 else b"busy")
+    assert (len(written.took), written.failed, written.rate) == (3, 2, 1.0)
+    assert written.durability == "aof-always"
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle_items"])
+def test_the_second_model_is_another_one_that_gives_the_same(name: str, tmp_path: Path) -> None:
+    """Another version of equal vectors, so that both cost the same."""
+    given = open_bundle(copied(GOLDEN / name, tmp_path / "bundles"))
+    again = open_bundle(tmp_path / "bundles" / AGAIN)
+    assert given.manifest.version == open_bundle(GOLDEN / name).manifest.version
+    assert again.manifest.version != given.manifest.version
+    replay(again.probe, again.manifest, OnnxTowers(again))
