@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from service.breaker import Breaker
 from service.errors import StoreAway
-from service.memory import Lists, Memory, ReadLists
+from service.memory import Lists, Memory, ReadLists, unsaid
 
 
 class Guard:
@@ -27,7 +27,10 @@ class Guard:
             return [self._recall(name) for name in names]
         if self._memory.erasures == erasures:
             self._memory.keep(names, lists)
-        return lists
+        return [
+            self._recall(name) if unsaid(found) else found
+            for name, found in zip(names, lists, strict=True)
+        ]
 
     def _recall(self, name: str) -> list[str] | RedisError:
         found = self._memory.recall(name)

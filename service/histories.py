@@ -146,7 +146,7 @@ def _past(entries: list[str] | RedisError, seen: list[str] | RedisError) -> Past
     """What Redis answered for one user; its error does not touch the others'."""
     if isinstance(entries, RedisError):
         return entries
-    remembered = isinstance(entries, Remembered)
+    remembered = isinstance(entries, Remembered) or isinstance(seen, Remembered)
     if isinstance(seen, RedisError):
         if not remembered:
             return seen

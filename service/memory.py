@@ -1,6 +1,6 @@
 """What Redis last said of users, for when it says nothing: bounded by number, bytes and age.
 
-It is one worker's, and not asked while Redis answers. A list is kept as one string: that is fewer
+It is one worker's, and not asked where Redis answers. A list is kept as one string: that is fewer
 objects, and its size is known.
 """
 
@@ -18,6 +18,14 @@ ReadLists = Callable[[Sequence[str]], Awaitable[Lists]]
 BETWEEN = "\n"  # JSON and ids have none
 OVERHEAD = 300  # bytes of an entry beside its two strings
 NOTHING = (-inf, 0, "")  # when it was kept, its bytes, its text
+
+
+def unsaid(answer: list[str] | RedisError) -> bool:
+    """Whether Redis could not say (it may not, or a part of it is away).
+
+    A key of another type is an answer: whatever list there was is gone.
+    """
+    return isinstance(answer, RedisError) and not str(answer).startswith("WRONGTYPE")
 
 
 class Remembered(list[str]):
@@ -42,9 +50,11 @@ class Memory:
         return len(self._lists)
 
     def keep(self, names: Sequence[str], lists: Lists) -> None:
-        """Remember what Redis said, errors excepted."""
+        """Remember what Redis said; where it could not say, what it said before still holds."""
         now = self._now()
         for name, entries in zip(names, lists, strict=True):
+            if unsaid(entries):
+                continue
             self._drop(name)
             if not isinstance(entries, RedisError):
                 text = BETWEEN.join(entries)

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from tests.service.conftest import Configure
 from tests.service.own_store import Store
@@ -110,6 +111,21 @@ async def test_the_newest_and_the_popular_are_offered_without_redis(
         assert (found, answer["candidates"][0]["item_id"]) == (["popular", "fresh", "fresh"], "v0")
         assert answer["degraded"] == ["redis_unavailable"]
         store.start()
+
+
+async def test_a_history_that_redis_does_not_tell_is_a_remembered_one(
+    configure: Configure, store: Store
+) -> None:
+    """The service may no longer read such keys: an error of each key, while all else answers."""
+    async with running(configure(redis_url=store.url)) as service:
+        await stock(service)
+        before = await service.recommend(k=2)
+        with Redis(port=store.port) as admin:
+            admin.execute_command("ACL", "SETUSER", "default", "resetkeys", "~couple:[^h]*")
+        after = await service.recommend(k=2)
+        assert (before["degraded"], after["degraded"]) == ([], ["redis_unavailable"])
+        assert after["candidates"] == before["candidates"]
+        assert (await service.recommend("u2", k=2))["degraded"] == ["redis_unavailable"]
 
 
 async def test_a_frozen_redis(configure: Configure, store: Store) -> None:

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 import pytest
+from redis.exceptions import BusyLoadingError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisGone
-from redis.exceptions import ResponseError
 
 from service.breaker import Breaker
 from service.errors import StoreAway
@@ -70,12 +70,27 @@ def test_what_is_too_old_is_forgotten() -> None:
     assert (len(kept), kept.bytes) == (0, 0)
 
 
-def test_an_error_leaves_nothing_behind() -> None:
-    """A key of another type is not what it was before."""
+WRONG_TYPE = ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")
+
+
+def test_a_key_of_another_type_leaves_nothing_behind() -> None:
+    """It is not what it was before."""
     kept, _ = memory()
     kept.keep(["x"], [["a"]])
-    kept.keep(["x"], [ResponseError("WRONGTYPE")])
+    kept.keep(["x"], [WRONG_TYPE])
     assert kept.recall("x") is None
+    assert kept.bytes == 0
+
+
+@pytest.mark.parametrize(
+    "error", [ResponseError("CLUSTERDOWN"), BusyLoadingError("loading"), NoPermissionError("no")]
+)
+def test_an_error_that_tells_nothing_of_a_key_changes_nothing(error: RedisError) -> None:
+    """What Redis said before an outage is what is remembered in it."""
+    kept, _ = memory()
+    kept.keep(["x", "y"], [["a"], ["b"]])
+    kept.keep(["x", "y", "z"], [error, ["c"], error])
+    assert [kept.recall(name) for name in "xyz"] == [["a"], ["c"], None]
 
 
 class Redis:
@@ -101,6 +116,18 @@ async def test_a_guarded_read_always_comes_back() -> None:
         assert isinstance(x, Remembered)
         assert x == ["a"]
         assert isinstance(z, StoreAway)
+
+
+async def test_one_key_that_redis_cannot_tell_is_recalled() -> None:
+    """As in an outage, and the others are fresh; one of another type is an error."""
+    redis, (kept, _) = Redis([["a"], ["b"], ["c"]]), memory()
+    guard = Guard(redis.read, Breaker(), kept)
+    await guard(["x", "y", "z"])
+    redis.lists = [ResponseError("CLUSTERDOWN"), WRONG_TYPE, ["d"]]
+    for _ in range(2):
+        x, y, z = await guard(["x", "y", "z"])
+        assert (x, y, z) == (["a"], WRONG_TYPE, ["d"])
+        assert (isinstance(x, Remembered), isinstance(z, Remembered)) == (True, False)
 
 
 async def test_an_erasure_during_a_read_wins() -> None:
