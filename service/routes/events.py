@@ -14,7 +14,7 @@ router = APIRouter(tags=["events"], dependencies=[Depends(Allowed("ingest"))])
 
 @router.post(
     "/events",
-    responses=documented(*BODY, 503, answer=EventsAnswer),
+    responses=documented(*BODY, 429, 503, answer=EventsAnswer),
     openapi_extra=takes(EventsBody),
 )
 async def post_events(request: Request) -> Response:

@@ -23,7 +23,9 @@ router = APIRouter(tags=["items"], dependencies=[Depends(Allowed("ingest"))])
 
 
 @router.post(
-    "/items", responses=documented(*BODY, 503, answer=ItemsAnswer), openapi_extra=takes(ItemsBody)
+    "/items",
+    responses=documented(*BODY, 429, 503, answer=ItemsAnswer),
+    openapi_extra=takes(ItemsBody),
 )
 async def post_items(request: Request) -> Response:
     """Create and update items, all or none; answers once this replica recommends them."""
@@ -48,7 +50,7 @@ async def post_items(request: Request) -> Response:
 
 
 @router.get(
-    "/items/{item_id:path}", responses=documented(401, 403, 404, 422, 503, answer=ItemAnswer)
+    "/items/{item_id:path}", responses=documented(401, 403, 404, 422, 429, 503, answer=ItemAnswer)
 )
 async def get_item(request: Request, item_id: Id) -> Response:
     """The facts of one item."""
@@ -66,7 +68,7 @@ async def get_item(request: Request, item_id: Id) -> Response:
 
 
 @router.delete(
-    "/items/{item_id:path}", responses=documented(401, 403, 422, 503, answer=DeleteAnswer)
+    "/items/{item_id:path}", responses=documented(401, 403, 422, 429, 503, answer=DeleteAnswer)
 )
 async def delete_item(
     request: Request,

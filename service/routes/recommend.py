@@ -31,7 +31,7 @@ router = APIRouter(tags=["recommend"], dependencies=[Depends(ALLOWED)])
 
 @router.post(
     "/recommend",
-    responses=documented(*BODY, 409, answer=RecommendAnswer),
+    responses=documented(*BODY, 409, 429, answer=RecommendAnswer),
     openapi_extra=takes(RecommendBody),
 )
 async def post_recommend(
@@ -48,7 +48,7 @@ async def post_recommend(
 
 @router.post(
     "/recommend/batch",
-    responses=documented(*BODY, 409, answer=RecommendBatchAnswer),
+    responses=documented(*BODY, 409, 429, answer=RecommendBatchAnswer),
     openapi_extra=takes(RecommendBatchBody),
 )
 async def post_recommend_batch(

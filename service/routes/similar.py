@@ -18,7 +18,7 @@ router = APIRouter(tags=["recommend"], dependencies=[Depends(Allowed("recommend"
 
 @router.post(
     "/similar",
-    responses=documented(*BODY, 404, 409, answer=SimilarAnswer),
+    responses=documented(*BODY, 404, 409, 429, answer=SimilarAnswer),
     openapi_extra=takes(SimilarBody),
 )
 async def post_similar(

@@ -13,7 +13,8 @@ router = APIRouter(tags=["users"], dependencies=[Depends(Allowed("ingest"))])
 
 
 @router.get(
-    "/users/{user_id:path}/history", responses=documented(401, 403, 422, 503, answer=HistoryAnswer)
+    "/users/{user_id:path}/history",
+    responses=documented(401, 403, 422, 429, 503, answer=HistoryAnswer),
 )
 async def get_history(request: Request, user_id: Id) -> Response:
     """The stored history, newest first by arrival; empty for a user nobody knows."""
@@ -33,7 +34,7 @@ async def get_history(request: Request, user_id: Id) -> Response:
 
 
 @router.delete(
-    "/users/{user_id:path}", responses=documented(401, 403, 422, 503, answer=EraseAnswer)
+    "/users/{user_id:path}", responses=documented(401, 403, 422, 429, 503, answer=EraseAnswer)
 )
 async def delete_user(request: Request, user_id: Id) -> Response:
     """Erase history, seen list and event ids, and leave an erasure record in the event stream."""

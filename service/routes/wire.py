@@ -36,9 +36,9 @@ BODY = (400, 401, 403, 408, 413, 415, 422)
 
 
 def documented(*statuses: int, answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route: its answer and the problems it may meet; 429 any may."""
+    """`responses=` of a route: its answer and the problems it may meet."""
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"description": PROBLEMS[status], "content": PROBLEM} for status in (*statuses, 429)
+        status: {"description": PROBLEMS[status], "content": PROBLEM} for status in statuses
     }
     return {200: {"model": answer}, **problems}
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from service import answers
+from service.admission import budgets
 from tests.service.conftest import Configure
 from tests.service.defining import arms, facts
 from tests.service.running import Client, ok, running
@@ -159,6 +160,7 @@ async def test_every_status_that_is_returned_is_documented(
     async with running(configure(keys=(KEY,))) as locked, running(nowhere, ready=False) as dead:
         responses = await provoked(small, locked, dead)
         small_document = await document(small)
+        small_settings = small.app.state.parts.settings
     seen: dict[str, set[str]] = {}
     for route, response in responses:
         seen.setdefault(route, {"401", "403"}).add(str(response.status_code))
@@ -168,7 +170,9 @@ async def test_every_status_that_is_returned_is_documented(
         method, template = route.split(" ")
         documented = small_document["paths"][template][method.lower()]["responses"]
         assert statuses <= set(documented), route
-        happen = statuses | {"200", "202", "408", "429"}  # see test_admission
+        admitted = {"429"} if template.split("/")[1] in budgets(small_settings) else set[str]()
+        assert ("429" in documented) == bool(admitted), route
+        happen = statuses | admitted | {"200", "202", "408"}  # see test_admission
         never = set(documented) - happen - ELSEWHERE.get(route, set())
         assert not never, (route, never)
         for status, entry in documented.items():
