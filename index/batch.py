@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
+from operator import contains
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from index.lists import NOTHING, Nearest, Vectors, early
 from index.probes import WIDER
-from index.rows import RowNumbers
+from index.rows import BITS, RowNumbers, prints_of
 from index.scan import Scores
 from index.search import BARRED, SLACK, Ranked, State, ranked
 
@@ -121,12 +123,17 @@ class Batch:
             counting &= columns.expires[rows] > self.now
 
     def _drop_excluded(self, rows: RowNumbers, counting: Marks) -> None:
-        """By id: those of the rows are near at hand, and where excluded ids lie is not."""
-        for place, excluded in enumerate(self.excluded):
-            if excluded:
-                named = self.state.rows.ids[rows[place]].tolist()
-                barred = np.fromiter(map(excluded.__contains__, named), bool, len(named))
-                counting[place] &= ~barred
+        """By some bits of the ids first: ids themselves lie all over the memory."""
+        stored, sizes = self.state.rows, [len(ids) for ids in self.excluded]
+        if not any(sizes):
+            return
+        each = np.arange(len(rows))
+        barred = np.zeros((len(rows), BITS + 1), dtype=bool)
+        barred[np.repeat(each, sizes), prints_of(list(chain(*self.excluded)))] = True
+        places = np.nonzero(barred[each[:, None], stored.prints[rows]] & counting)
+        named = stored.ids[rows[places]].tolist()
+        excluded = map(self.excluded.__getitem__, places[0].tolist())
+        counting[places] = ~np.fromiter(map(contains, excluded, named), bool, len(named))
 
     def _ranked(self, kept: Kept) -> list[Ranked | None]:
         k, ids = self.k, self.state.rows.ids

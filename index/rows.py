@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 RowNumbers = NDArray[np.int64]
+Prints = NDArray[np.uint16]
 
 NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
+BITS = 0xFFF  # a table of so many marks stays near the processor
 FEWEST = 64  # rows that room is made for at first
 
 
@@ -48,6 +50,12 @@ class Columns:
 NO_ITEM = -1
 
 
+def prints_of(ids: Collection[str]) -> Prints:
+    """[R] some bits of each id: equal ids have equal ones, and few others have."""
+    hashes = np.fromiter(map(hash, ids), dtype=np.int64, count=len(ids))
+    return (hashes & BITS).astype(np.uint16)
+
+
 class Rows:
     """Items by row: their ids, times and attributes.
 
@@ -58,6 +66,7 @@ class Rows:
     def __init__(self) -> None:
         self._columns = Columns.blank(FEWEST)
         self._ids = np.empty(FEWEST, dtype=np.object_)  # numpy gathers them faster than a list
+        self._prints = np.empty(FEWEST, dtype=np.uint16)
         self._rows: dict[str, int] = {}
         self._free: list[int] = []
         self.end = 0  # one more than the highest row ever in use
@@ -72,6 +81,11 @@ class Rows:
     def ids(self) -> NDArray[np.object_]:
         """[end] strings; None where the row is free."""
         return self._ids[: self.end]
+
+    @property
+    def prints(self) -> Prints:
+        """`prints_of` the ids of all rows that memory is held for; free ones have any."""
+        return self._prints
 
     @property
     def columns(self) -> Columns:
@@ -125,7 +139,7 @@ class Rows:
         row = self._rows.get(item_id)
         if row is None:
             row = self._free.pop() if self._free else self._next()
-            self._ids[row] = item_id
+            self._ids[row], self._prints[row] = item_id, hash(item_id) & BITS
             self._rows[item_id] = row
         return row
 
@@ -137,7 +151,7 @@ class Rows:
         """Take over R distinct items as rows 0 to R - 1 of what is empty."""
         self._make_room(len(ids))
         self.end = len(ids)
-        self._ids[: self.end] = ids
+        self._ids[: self.end], self._prints[: self.end] = ids, prints_of(ids)
         self._rows = dict(zip(ids, range(self.end), strict=True))
         self._columns.put(slice(self.end), columns)
 
@@ -156,4 +170,5 @@ class Rows:
             columns, ids = Columns.blank(larger), np.empty(larger, dtype=np.object_)
             columns.put(slice(capacity), self._columns)
             ids[:capacity] = self._ids
+            self._prints = np.append(self._prints, np.zeros(larger - capacity, dtype=np.uint16))
             self._columns, self._ids = columns, ids
