@@ -19,6 +19,7 @@ from service import background, keeper, store, sweeper, upkeep
 from service.access import AccessLog
 from service.admission import Admission, Budget, budgets
 from service.answers import Problem
+from service.application import Application
 from service.attention import Attention
 from service.breaker import Breaker
 from service.catalogue import Catalogue
@@ -95,7 +96,7 @@ BODIES = (
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Application:
     """The service over one bundle and one Redis; both are opened when it starts.
 
     Raises:
@@ -110,14 +111,13 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.parts = await _build(settings, stack, metrics, doors)
             yield
 
-    app = FastAPI(
+    app = Application(
         title="COUPLE",
         version=version("couple"),
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers=HANDLERS,
-        routes=[recommend.direct],  # before all others: the first that fits is taken
     )
     app.state.leaving = False  # until the server is told to stop
     app.add_middleware(Admission, budgets=doors)
@@ -130,6 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
         header_name=HEADER,
         validator=lambda given: REQUEST_ID.fullmatch(given) is not None,
     )
+    app.shorten("POST", "/recommend", recommend.direct)
     for routes in (items, events, users, recommend, similar, models, experiments, admin, health):
         app.include_router(routes.router)
     if settings.metrics:

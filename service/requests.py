@@ -91,8 +91,9 @@ class RecommendBody(Body):
     user_id: Id
     k: K = 100
     exclude_seen: bool = True
-    exclude_item_ids: Excluded = Field([])
-    filters: Attributes = Field({})
+    # A default that can change is copied for each request, which takes longer than the rest.
+    exclude_item_ids: Excluded = Field(default_factory=list, json_schema_extra={"default": []})
+    filters: Attributes = Field(default_factory=dict, json_schema_extra={"default": {}})
     history: Annotated[list[WatchedBody], Field(max_length=1000)] | None = None
     explain: bool = False
 

@@ -1,9 +1,4 @@
-"""The short way to an endpoint that is called far more often than all others.
-
-FastAPI documents the endpoint and could serve it; what it does for that on each call, finding the
-route and working out arguments, takes longer than the recommendation. Here the same function is
-called with the same arguments. Errors leave it to the same handlers.
-"""
+"""An endpoint as an ASGI application, for the short way to it (`service.application`)."""
 
 from collections.abc import Awaitable, Callable
 
@@ -25,6 +20,7 @@ class Direct:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the caller's key, and answer."""
+        scope["endpoint"] = self._endpoint
         request = Request(scope, receive)
         await self._allowed(request)
         headers = request.headers

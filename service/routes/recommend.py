@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
-from starlette.routing import Route
 
 from service.answers import RecommendAnswer, RecommendBatchAnswer
 from service.auth import Allowed
@@ -136,4 +135,4 @@ async def _explained(parts: Parts, answers: Sequence[Answer]) -> dict[str, Item]
         return {}
 
 
-direct = Route("/recommend", Direct(ALLOWED, post_recommend), methods=["POST"])
+direct = Direct(ALLOWED, post_recommend)

@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 
 from service.app import create_app
+from service.application import Application
 from service.settings import Settings
 
 
 class Client(httpx.AsyncClient):
     """Calls one replica; `app` is the application behind it."""
 
-    app: FastAPI
+    app: Application
 
     async def items(self, *items: dict[str, Any]) -> Any:
         """POST /items that must succeed; an item without an id is numbered."""

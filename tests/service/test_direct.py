@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from service.routes import recommend
 from tests.service.conftest import Configure
 from tests.service.running import Client, running
 
@@ -59,7 +58,7 @@ async def ways(configure: Configure) -> AsyncIterator[tuple[Client, Client]]:
     """Two replicas of one store: one that serves the short way, one without it."""
     settings = configure(body_limit_bytes=2**20)
     async with running(settings) as short, running(settings) as long:
-        long.app.router.routes.remove(recommend.direct)
+        long.app.short.clear()
         posted = await short.items({"tags": ["wok"]}, {"tags": ["cats"]}, {"tags": ["dogs"]})
         await short.events({"item_id": "p", "tags": ["cats"]})
         await long.recommend(after=posted["sequence"])
@@ -85,7 +84,7 @@ async def test_both_ways_want_the_same_key(configure: Configure) -> None:
     """One that is configured, and has the scope."""
     settings = configure(keys=KEYS)
     async with running(settings) as short, running(settings) as long:
-        long.app.router.routes.remove(recommend.direct)
+        long.app.short.clear()
         for token, status in TOKENS.items():
             asked = {"json": {"user_id": "u1"}, "headers": {"Authorization": token}}
             answers = [await told(client, asked) for client in (short, long)]
