@@ -1,5 +1,7 @@
 """`couple experiments …`: what the arms of an experiment did to its users."""
 
+import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +15,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Experiments of the service.", no_args_is_help=True)
 DRAWS = 400  # of the A/A check
+TIMEOUT_S = 30.0  # for Redis to answer
 
 
 class WrongWeight(CoupleError):
     """A weight that is not ARM=NUMBER."""
+
+
+class NotStored(CoupleError):
+    """The store of COUPLE_REDIS_URL does not take the analysis."""
 
 
 @app.callback()
@@ -41,6 +48,8 @@ def report(
 ) -> None:
     """Print each arm's CTR and exposure of cold items, and its lift with a 95 % interval.
 
+    Where COUPLE_REDIS_URL is set, GET /experiments/NAME/report shows it too.
+
     Example: couple experiments report couple-vs-youtube --data events --html report.html
     """
     with requires("report"):
@@ -54,6 +63,28 @@ def report(
         json.write_text(found.model_dump_json(indent=1) + "\n")
     if html:
         html.write_text(page(found))
+    if "COUPLE_REDIS_URL" in os.environ:
+        _store(found)
+
+
+def _store(found: "Report") -> None:
+    from redis.exceptions import RedisError
+
+    from service.live import Live
+    from service.settings import Settings
+    from service.store import connect
+
+    async def keep() -> None:
+        async with connect(Settings(), TIMEOUT_S) as redis:
+            await Live(redis).keep(found.name, found.model_dump_json())
+
+    try:
+        asyncio.run(keep())
+    except (RedisError, OSError, ValueError) as error:
+        raise NotStored(
+            f"Redis did not take the analysis ({type(error).__name__}), the service goes on with "
+            "the one before: set COUPLE_REDIS_URL to its store, or unset it"
+        ) from error
 
 
 def _weights(given: list[str]) -> dict[str, float]:

@@ -77,6 +77,10 @@ class Live:
             for name, some in zip(names, users, strict=True)
         ]
 
+    async def keep(self, name: str, analysis: str) -> None:
+        """Store an analysis, JSON, in place of the one before."""
+        await self._redis.hset(ANALYSES, name, analysis)
+
     async def analysis(self, name: str) -> Any:
         """What `couple experiments report` stored last; None where it did not, or wrote no JSON."""
         text = await self._redis.hget(ANALYSES, name)

@@ -49,15 +49,16 @@ class Served:
     left_out: Mapping[str, int]  # reason → how many
 
 
+# One call may ask for several users, and a record may have been written twice.
 ASKED = """
 CREATE TEMP TABLE asked AS
-SELECT request_id, any_value(user_id) AS user_id, any_value(place.arm) AS arm,
+SELECT request_id, user_id, any_value(place.arm) AS arm,
        min(arrived) AS arrived, (row_number() OVER ())::INTEGER AS number
 FROM (SELECT request_id, user_id, arrived, unnest(experiments) AS place
       FROM read_parquet($recommendations))
 WHERE place.experiment = $name AND NOT place.forced
-GROUP BY request_id
-HAVING min(user_id) = max(user_id) AND min(place.arm) = max(place.arm)
+GROUP BY request_id, user_id
+HAVING min(place.arm) = max(place.arm)
 """
 # Weights and salt of an experiment are frozen, so this should find nobody.
 TORN = """
@@ -98,9 +99,10 @@ FROM (SELECT arm, item, min(seen_at) AS seen_at, arg_min(age, seen_at) AS age,
 WHERE cold = 1 GROUP BY arm
 """
 LEFT_OUT = {
-    "requests that two users or two arms share": """
-        SELECT count(DISTINCT request_id) - (SELECT count(*) FROM asked)
-        FROM (SELECT request_id, unnest(experiments) AS place FROM read_parquet($recommendations))
+    "requests of a user that two arms share": """
+        SELECT count(DISTINCT (request_id, user_id)) - (SELECT count(*) FROM asked)
+        FROM (SELECT request_id, user_id, unnest(experiments) AS place
+              FROM read_parquet($recommendations))
         WHERE place.experiment = $name AND NOT place.forced""",
     "requests with a forced arm": """
         SELECT count(*)

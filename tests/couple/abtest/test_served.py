@@ -56,6 +56,24 @@ def test_what_belongs_to_no_arm_is_left_out_and_counted(folder: Path) -> None:
     }
 
 
+def test_a_call_for_several_users_counts_for_each(folder: Path) -> None:
+    """A batch has one id; what is told of it names its user. A record written twice is one."""
+    facts: list[tuple[float, Fact]] = [
+        (0.0, answer("batch", "u1", "a", ITEMS)),
+        (0.0, answer("batch", "u2", "b", ITEMS)),
+        (0.0, answer("batch", "u2", "b", ITEMS)),
+        (0.1, told("batch", "u1", "new")),
+        (0.1, told("batch", "u2", "new", "click")),
+    ]
+    served = read(keep(folder, facts), "e", 7.0)
+    assert {arm: facts.tolist() for arm, facts in served.facts.items()} == {
+        "a": [[1, 0, 1]],
+        "b": [[1, 1, 1]],
+    }
+    assert served.requests == {"a": 1, "b": 1}
+    assert served.left_out == {}
+
+
 def test_users_and_requests_of_two_arms_are_left_out(folder: Path) -> None:
     """A definition that was changed by hand must not count for both."""
     facts: list[tuple[float, Fact]] = [
@@ -63,7 +81,7 @@ def test_users_and_requests_of_two_arms_are_left_out(folder: Path) -> None:
         (0.0, answer("r2", "u1", "b", ITEMS)),
         (0.0, answer("r3", "u2", "a", ITEMS)),
         (0.0, answer("r4", "u3", "a", ITEMS)),
-        (0.0, answer("r4", "u4", "a", ITEMS)),
+        (0.0, answer("r4", "u3", "b", ITEMS)),
         (0.1, told("r1", "u1", "new")),
         (0.1, told("r3", "u2", "new")),
     ]
@@ -71,7 +89,7 @@ def test_users_and_requests_of_two_arms_are_left_out(folder: Path) -> None:
     assert served.facts["a"].tolist() == [[1, 0, 1]]
     assert len(served.facts["b"]) == 0
     assert served.left_out == {
-        "requests that two users or two arms share": 1,
+        "requests of a user that two arms share": 1,
         "users of two arms": 1,
     }
 
