@@ -39,7 +39,7 @@ _TOLD = TypeAdapter(Told)
 
 
 class Seats:
-    """The seats of a host; this worker has one from its first `tell` to `leave`."""
+    """The seats of a host; this worker has one from `take` to `leave`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -47,10 +47,13 @@ class Seats:
         self._before: Mapping[str, float] = {}
         self.number = 0
 
+    @property
+    def seated(self) -> bool:
+        """Whether this worker has a seat."""
+        return self._lock is not None
+
     def take(self) -> None:
-        """Take the first free seat, if this worker has none; raise StateUnusable."""
-        if self._lock is not None:
-            return
+        """Take the first free seat; raise StateUnusable."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for self.number in count():

@@ -50,7 +50,8 @@ class Telling:
 
     async def _write(self) -> None:
         async with self._turn:
-            await thread.run(self._seats.take, "take a seat")
+            if not self._seats.seated:
+                await thread.run(self._seats.take, "take a seat")
             gauges = self._figures.gauges(self._seats.number)
             tell = partial(self._seats.tell, self._figures.counts(), gauges)
             await thread.run(tell, "write figures")

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.families import FAMILIES
+from service.families import FAMILIES, Family
 from service.metrics import REASONS
 from tests.service.conftest import Configure
 from tests.service.running import Client, ok, refused, running
@@ -170,6 +170,12 @@ async def test_the_page_lists_every_figure(service: Client) -> None:
     text = (await service.get("/metrics")).text
     for name, kind, _, meaning in told:
         assert f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n{name}" in text
+
+
+async def test_labels_are_escaped() -> None:
+    """A model's name is free text; the line must stay one."""
+    name = Family("a", "gauge", "", ("b",)).series(('x"\\\n',))
+    assert name == 'a{b="x\\"\\\\\\n"}'
 
 
 async def test_buckets_hold_all_below_them(service: Client) -> None:
