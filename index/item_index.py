@@ -297,5 +297,8 @@ class ItemIndex:
 
 
 def _slices(count: int) -> Iterator[slice]:
-    """0 to `count` in slices that the lock may be held for."""
-    return (slice(start, start + SLICE) for start in range(0, count, SLICE))
+    """0 to `count` in slices that the lock may be held for; between them others get a turn."""
+    for start in range(0, count, SLICE):
+        if start:
+            time.sleep(0)  # a lock that is taken again at once is never got by who waits for it
+        yield slice(start, start + SLICE)
