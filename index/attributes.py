@@ -12,11 +12,17 @@ from numpy.typing import NDArray
 
 Attributes = Mapping[str, str | Sequence[str]]
 Profile = frozenset[tuple[str, str]]
+Wanted = frozenset[Profile]  # for each key of a filter the pairs of which any will do
 
 
 def profile_of(attributes: Attributes) -> Profile:
     """{"language": ["en", "ja"]} → {("language", "en"), ("language", "ja")}."""
     return frozenset((key, value) for key in attributes for value in _values(attributes[key]))
+
+
+def wanted_of(filters: Attributes) -> Wanted:
+    """A filter by its meaning: the order of keys and values does not matter."""
+    return frozenset(profile_of({key: values}) for key, values in filters.items())
 
 
 def _values(given: str | Sequence[str]) -> Sequence[str]:
@@ -67,16 +73,13 @@ class Profiles:
                 del self._carriers[pair]
         self._free.append(number)
 
-    def match(self, number: int, filters: Attributes) -> bool:
+    def match(self, number: int, wanted: Wanted) -> bool:
         """Whether one profile has, for every key, any of the values asked for; a free number not.
 
         For many numbers `matching` is faster.
         """
         profile = self._profiles.get(number)
-        return profile is not None and all(
-            any((key, value) in profile for value in _values(values))
-            for key, values in filters.items()
-        )
+        return profile is not None and not any(pairs.isdisjoint(profile) for pairs in wanted)
 
     def table(self) -> dict[int, Profile]:
         """All profiles by number."""
@@ -89,11 +92,10 @@ class Profiles:
         holders = np.bincount(numbers, minlength=len(table)).tolist()
         self._holders.update(dict(enumerate(holders)))
 
-    def matching(self, filters: Attributes) -> NDArray[np.bool_]:
+    def matching(self, wanted: Wanted) -> NDArray[np.bool_]:
         """A mask over profile numbers: has, for every key, any of the values asked for."""
         mask = np.ones(len(self._numbers) + len(self._free), dtype=bool)
-        for key, values in filters.items():
-            pairs = [(key, value) for value in _values(values)]
+        for pairs in wanted:
             carriers = set[int]().union(*(self._carriers.get(pair, ()) for pair in pairs))
             hits = np.zeros_like(mask)
             hits[np.fromiter(carriers, dtype=np.intp, count=len(carriers))] = True

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from index.attributes import Attributes, Profiles
+from index.attributes import Attributes, Profiles, Wanted, wanted_of
 from index.block import Block
 from index.lists import Lists, Mask
 from index.rows import NO_ROWS, RowNumbers, Rows
@@ -22,13 +22,11 @@ FEW = 20_000  # rows that are copied and scanned rather than searched for in the
 AT_ONCE = 512  # rows copied by one search: half a millisecond
 FOLLOWED = 10_000  # changed rows, or a tenth of all; beyond that it is cheaper to find them anew
 
-Key = tuple[tuple[str, tuple[str, ...]], ...]
-
 
 class Filter:
     """The rows that match, as marks, and as a block while they are few."""
 
-    def __init__(self, wanted: Attributes, rows: Rows, profiles: Profiles, dim: int) -> None:
+    def __init__(self, wanted: Wanted, rows: Rows, profiles: Profiles, dim: int) -> None:
         """Find them."""
         self._wanted = wanted
         self._dim = dim
@@ -96,30 +94,20 @@ class Filters:
     """The filters in use, the most recent last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Key, Filter] = OrderedDict()
+        self._kept: OrderedDict[Wanted, Filter] = OrderedDict()
 
-    def get(self, wanted: Attributes, rows: Rows, profiles: Profiles, lists: Lists) -> Filter:
+    def get(self, filters: Attributes, rows: Rows, profiles: Profiles, lists: Lists) -> Filter:
         """The filter for these values, up to date."""
-        key = _key(wanted)
-        found = self._kept.pop(key, None) or Filter(dict(key), rows, profiles, lists.dim)
+        wanted = wanted_of(filters)
+        found = self._kept.pop(wanted, None) or Filter(wanted, rows, profiles, lists.dim)
         found.refresh(rows, profiles, lists)
-        self._kept[key] = found
+        self._kept[wanted] = found
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return found
 
     def touch(self, rows: Sequence[int]) -> None:
         """These rows have changed; a filter that was not asked for meanwhile may be forgotten."""
-        for key, one in list(self._kept.items()):
+        for wanted, one in list(self._kept.items()):
             if not one.touch(rows):
-                del self._kept[key]
-
-
-def _key(wanted: Attributes) -> Key:
-    """A filter by its meaning: the order of keys and values does not matter."""
-    return tuple(
-        [
-            (key, (values,) if isinstance(values, str) else tuple(sorted(set(values))))
-            for key, values in sorted(wanted.items())
-        ]
-    )
+                del self._kept[wanted]

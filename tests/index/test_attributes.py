@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from index.attributes import Profiles, profile_of
+from index.attributes import Profiles, profile_of, wanted_of
 
 EN, JA = profile_of({"language": "en"}), profile_of({"language": "ja"})
 
@@ -25,16 +25,16 @@ def test_a_profile_lasts_until_its_last_holder_releases_it() -> None:
     number = profiles.acquire(EN)
     profiles.acquire(EN)
     profiles.release(number)
-    assert profiles.matching({"language": "en"})[number]
+    assert profiles.matching(wanted_of({"language": "en"}))[number]
     profiles.release(number)
-    assert not profiles.matching({"language": "en"}).any()
+    assert not profiles.matching(wanted_of({"language": "en"})).any()
 
 
 def test_a_free_number_matches_nothing_that_is_asked_for() -> None:
     profiles = Profiles()
     gone, kept = profiles.acquire(EN), profiles.acquire(JA)
     profiles.release(gone)
-    mask = profiles.matching({"language": ["en", "ja"]})
+    mask = profiles.matching(wanted_of({"language": ["en", "ja"]}))
     assert np.flatnonzero(mask).tolist() == [kept]
 
 
@@ -46,12 +46,12 @@ def test_numbers_are_used_again_so_that_masks_stay_small() -> None:
         current = profiles.acquire(profile_of({"series": str(series)}))
         profiles.release(previous)
         previous = current
-    assert profiles.matching({"series": "999"}).tolist().count(True) == 1
-    assert len(profiles.matching({})) == 2
+    assert profiles.matching(wanted_of({"series": "999"})).tolist().count(True) == 1
+    assert len(profiles.matching(wanted_of({}))) == 2
 
 
 def test_a_profile_without_attributes_passes_only_the_empty_filter() -> None:
     profiles = Profiles()
     number = profiles.acquire(profile_of({}))
-    assert profiles.matching({})[number]
-    assert not profiles.matching({"language": "en"})[number]
+    assert profiles.matching(wanted_of({}))[number]
+    assert not profiles.matching(wanted_of({"language": "en"}))[number]

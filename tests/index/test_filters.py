@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from index import Attributes, filters
-from index.attributes import Profiles, profile_of
+from index.attributes import Profiles, profile_of, wanted_of
 from index.block import Block
 from index.filters import AT_ONCE, KEPT, Filter, Filters
 from index.lists import NOTHING, Lists
@@ -57,7 +57,7 @@ class Items:
         """Every filter in use equals a new one."""
         end = self.rows.end
         for wanted in WANTED:
-            kept, fresh = self.get(wanted), Filter(wanted, self.rows, self.profiles, DIM)
+            kept, fresh = self.get(wanted), Filter(wanted_of(wanted), self.rows, self.profiles, DIM)
             marked = kept.mask.marked(end)
             assert np.array_equal(marked, fresh.mask.marked(end))
             assert kept.count == fresh.count == np.count_nonzero(marked)
