@@ -173,9 +173,9 @@ def _locked(path: Path, flags: int = 0) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what dead writers left: what nobody holds locked."""
+    """Remove what dead writers left: what nobody holds locked, and what can be removed."""
     for path in folder.glob(f"{_PARTIAL}*"):
-        with suppress(BlockingIOError), _locked(path, fcntl.LOCK_NB):
+        with suppress(OSError), _locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path)
 
 

@@ -113,6 +113,14 @@ def test_a_writer_at_work_is_not_swept_away_as_a_dead_one_is(tmp_path: Path) -> 
     assert not dead.exists()
 
 
+def test_a_leftover_that_cannot_be_removed_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    (tmp_path / ".partial-file").write_bytes(b"")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".partial-link").symlink_to(tmp_path / "elsewhere")
+    snapshots.write(tmp_path, sample(1, N), About(MODEL, "1"))
+    assert whole(tmp_path) == 1
+
+
 def test_without_room_nothing_is_left_behind_and_nothing_is_lost(tmp_path: Path) -> None:
     snapshots.write(tmp_path, sample(1, N), About(MODEL, "1"))
     before = sorted(tmp_path.rglob("*"))
