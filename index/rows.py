@@ -34,6 +34,10 @@ class Columns:
         """Some rows: a view for a slice, a copy for numbers."""
         return Columns(*(column[rows] for column in vars(self).values()))
 
+    def copy(self) -> "Columns":
+        """All rows, faster than by their numbers."""
+        return Columns(*(column.copy() for column in vars(self).values()))
+
     def put(self, rows: RowNumbers | slice, columns: "Columns") -> None:
         """Overwrite some rows."""
         for mine, theirs in zip(vars(self).values(), vars(columns).values(), strict=True):

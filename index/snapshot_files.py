@@ -25,7 +25,7 @@ from index.faults import faults
 from index.snapshot_manifest import About, Manifest, Seal, Sizes
 
 _CHUNK = 1 << 20  # bytes hashed at a time: they are still in the cache
-_STRINGS = 2048  # encoded at a time: under a millisecond in which no other thread can run
+_STRINGS = 512  # or profiles encoded at a time: half a millisecond in which no other thread runs
 
 
 def write_files(path: Path, contents: Contents, about: About) -> None:
@@ -207,6 +207,8 @@ def _table(path: Path, manifest: Manifest) -> list[Profile]:
             f"{path} is intact, but not {manifest.sizes.profiles} lists of [key, value]: "
             "delete that snapshot"
         )
+    if len(set(profiles)) != len(profiles):
+        raise SnapshotRefused(f"{path} is intact, but holds a profile twice: delete that snapshot")
     return [profile for profile in profiles if profile is not None]
 
 

@@ -167,7 +167,7 @@ class Structure:
         with self._lock:
             rows, stored, vectors = self._some_of(changed)
             copied.drop(rows)
-            copied.put(stored, vectors.astype(np.float16), self._state.lists.assign(vectors))
+            copied.put(stored, vectors.astype(np.float16), self._state.lists.homes(stored))
             if not changed:
                 kept.take()
             return not changed
@@ -197,7 +197,7 @@ class Kept:
         """Copy; the caller holds the lock. Some milliseconds on a million items."""
         rows = self._state.rows
         self._ids = rows.ids.copy()
-        self._columns = rows.columns.take(np.arange(rows.end))
+        self._columns = rows.columns.copy()
         self._table = self._state.profiles.table()
 
     def contents(self, copied: Copy, queries: Vectors) -> Contents:

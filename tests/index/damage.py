@@ -207,6 +207,7 @@ def spoil_the_strings(snapshot: Path, _: Path, rng: Random) -> None:
             (m.IDS, [str([f"v{number % 39}" for number in range(40)]).replace("'", '"')]),
             (m.TABLE, ["", "null", "{}", "[", "[]", "[1, 2, 3, 4]", "[{}, {}, {}, {}]"]),
             (m.TABLE, ['["ab", "ab", "ab", "ab"]', '[["ab"], [], [], []]', "[[[]], [], [], []]"]),
+            (m.TABLE, ["[[], [], [], []]", '[[["a", "b"]], [], [["a", "b"]], [["c", "d"]]]']),
             (m.TABLE, ['[[["a", 1]], [], [], []]', '[[["a", "b", "c"]], [], [], []]']),
         ]
     )
