@@ -28,9 +28,6 @@ from index.structure import Goal, Stats, Structure
 
 EXACT_UP_TO = 50_000  # items: a scan of half floats takes a quarter of a millisecond
 SLICE = 64  # items changed while the lock is held: about a third of a millisecond
-BREATH_S = (
-    0.0002  # between two slices, for those who wait: a lock that is free goes to who is awake
-)
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,6 @@ class ItemIndex:
                 some = some[rows.room.expires[some] <= now]
                 gone.update(rows.ids[some].tolist())
                 self._drop(some)
-            time.sleep(BREATH_S)
         return gone
 
     def search(
