@@ -199,23 +199,23 @@ class Generations:
         self._rising.pop(version, None)
         self._settle()
 
-    def _lose(self, generation: Generation) -> None:
-        """The log does not lead this one on. What answers is filled here, all else in the nursery,
-        as it costs traffic nothing there.
+    def _lose(self, generation: Generation) -> bool:
+        """Whether one that the log does not lead on is brought up again in the nursery, where that
+        costs traffic nothing. What answers, or is still being filled, is filled where it is.
         """
         version = generation.version
-        if generation is self.active:
-            self._tail.add(generation.replica)
-            return
+        if generation is self.active or self._live.get(version) is not generation:
+            return False
         log.info("model %s is brought up again: the log no longer leads it on", version[:12])
-        self._live.pop(version, None)
+        del self._live[version]
         self.pursue(self._plan)
+        return True
 
     async def _fill(self, generation: Generation) -> None:
         """The first: this process answers nobody yet, so it may embed the catalogue itself."""
         with suppress(RedisError):
             await self._nursery.restore(generation)
-        self._tail.add(generation.replica)
+        self._tail.add(generation.replica, partial(self._lose, generation))
         await generation.replica.filled()
 
     async def _open(self, version: str, folder: Path) -> Generation:

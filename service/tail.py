@@ -39,15 +39,15 @@ class Tail:
         self._catalogue = catalogue
         self._followers: list[Follower] = []
         self._joining: dict[Follower, asyncio.Task[None]] = {}
-        self._astray: dict[Follower, Callable[[], None]] = {}
+        self._astray: dict[Follower, Callable[[], bool]] = {}
         self.connected = False
         self.durability = "unknown"
 
-    def add(self, follower: Follower, astray: Callable[[], None] | None = None) -> None:
+    def add(self, follower: Follower, astray: Callable[[], bool] | None = None) -> None:
         """Keep a replica at the head from now on, wherever it stands.
 
         One that the log no longer leads to its head is filled from the catalogue beside traffic,
-        which costs what traffic needs; or, where there is `astray`, dropped, and that called.
+        which costs what traffic needs; unless `astray` says that somebody else sees to it.
         """
         follower.patience_s = self._patience_s
         self._followers.append(follower)
@@ -128,16 +128,15 @@ class Tail:
 
     async def _lead(self, follower: Follower) -> None:
         """To the head of the log."""
-        if follower not in self._astray:
-            await replay.join(self._catalogue, follower)
-            return
         try:
             await replay.catch_up(self._catalogue, follower)
         except LogGap:
-            astray = self._astray[follower]
-            del self._joining[follower]  # this very task: it ends by itself
+            astray = self._astray.get(follower)
+            if astray is None or not astray():
+                await replay.join(self._catalogue, follower)
+                return
+            del self._joining[follower]  # this very task, which ends by itself
             self.drop(follower)
-            astray()
 
     async def _follow(self, block_ms: int) -> None:
         """One read for all, from the lowest position; followers may come and go meanwhile."""

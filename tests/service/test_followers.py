@@ -141,8 +141,13 @@ async def test_one_that_goes_astray_may_be_somebody_elses_business(
     await service.items({"item_id": "b", "tags": ["wok"]}, {"item_id": "c", "tags": ["wok"]})
     redis.xtrim(LOG, maxlen=1, approximate=False)
     behind, told = Replica(Tags), asyncio.Event()
+
+    def taken() -> bool:
+        told.set()
+        return True
+
     behind.take(Tags(), LogSequence.parse(first["sequence"]))
-    tail(service).add(behind, told.set)
+    tail(service).add(behind, taken)
     await asyncio.wait_for(told.wait(), 10)
     await service.items({"item_id": "d", "tags": ["wok"]})
     assert (behind.shelf.tags, str(behind.sequence)) == ({}, first["sequence"])
