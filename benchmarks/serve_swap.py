@@ -6,6 +6,7 @@ the same; to the service they are a model that it has never seen.
 """
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import onnx
 
 from benchmarks.index_table import Row, time_of
-from benchmarks.serve_contenders import KEY, SHIPPED
+from benchmarks.serve_contenders import ALL_CORES, KEY, SHIPPED
 from benchmarks.serve_ingest import BUSY_FACTOR, BUSY_S
 from benchmarks.serve_load import Outcome, arrive, saturate
 from benchmarks.serve_rows import WARM_S, Race, bounded, run
@@ -64,6 +65,8 @@ def rows(race: Race) -> Iterator[Row]:
 def _swapped(race: Race) -> tuple[Outcome, float]:
     """What became of traffic meanwhile, and how many seconds it took."""
     requests = race.asked(SHIPPED.name)
+    # What it starts may use any core, as it would without a race.
+    os.sched_setaffinity(race.contenders[SHIPPED.name].pid, ALL_CORES)
     with race.contenders[SHIPPED.name].turn() as port:
         run(saturate(port, requests, WARM_S))
         asked, seconds = run(_swapping(port, requests, race.options.beside))
