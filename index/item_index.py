@@ -221,10 +221,9 @@ class ItemIndex:
         barred: frozenset[str],
         filters: Attributes | None,
     ) -> Ranked:
-        state = self._state
         with self._lock:
-            wanted = state.filter(filters) if filters else None
-            return Search(state, query, k, now, barred, wanted).best()
+            wanted = self._state.filter(filters) if filters else None
+            return Search(self._state, query, k, now, barred, wanted).best()
 
     def maintain(self) -> Stats:
         """Measure recall on recent queries, set the probes by it, rebuild if that is due.
