@@ -42,11 +42,6 @@ class Parts:
     telling: Telling
     background: tuple["asyncio.Task[None]", ...]
 
-    @property
-    def ready(self) -> bool:
-        """Whether it holds the catalogue, by the model that should answer."""
-        return self.generations.ready
-
 
 def parts_of(request: Request) -> Parts:
     """The parts of the application that got this request."""

@@ -81,7 +81,7 @@ def _caught_up(lifespan: Lifespan) -> Lifespan:
         async with lifespan(app):
             with suppress(TimeoutError):
                 async with asyncio.timeout(START_S):
-                    while not app.state.parts.ready:  # noqa: ASYNC110  # it has no event
+                    while not app.state.parts.generations.ready:  # noqa: ASYNC110  # it has no event
                         await asyncio.sleep(POLL_S)
             yield
 

@@ -24,7 +24,7 @@ async def readyz(request: Request) -> Response:
     """The probe replayed and the log was caught up with; a Redis lost later only degrades."""
     parts = parts_of(request)
     active = parts.generations.active
-    sequence = active.sequence if parts.ready else None
+    sequence = active.sequence if parts.generations.ready else None
     ready = "ready" if sequence else "starting"
     status = "leaving" if request.app.state.leaving else ready
     return answer(
