@@ -60,7 +60,7 @@ class Model:
     towers: Towers
     item_ids: ItemIds = field(default_factory=ItemIds)
     graph_bytes: int = 0
-    failures: Counter[str] = field(default_factory=Counter)  # while answering, by tower
+    failures: Counter[str] = field(default_factory=Counter, compare=False)  # in answers, by tower
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Model":
