@@ -23,6 +23,7 @@ from couple import (
     loadtest,
     reproduce,
     serve,
+    simulate,
     train,
 )
 
@@ -46,6 +47,7 @@ app.command("serve")(serve.serve)
 app.add_typer(items.app, name="items")
 app.command("doctor")(doctor.doctor)
 app.command("loadtest")(loadtest.loadtest)
+app.command("simulate")(simulate.simulate)
 app.add_typer(events.app, name="events")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(configuration.app, name="config")
