@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from index.attributes import Profiles, profile_of
+from index.attributes import Profiles, profile_of, wanted_of
 from index.rows import NO_ITEM, NO_ROWS, Columns, RowNumbers, Rows
 from service.catalogue import Stored
 from service.digest import MODULUS, Digest, stamp
@@ -203,7 +203,7 @@ class Facts:
 
     def _numbers(self, filters: Attributes) -> list[int]:
         """Of the sets of attributes that match."""
-        found: list[int] = np.flatnonzero(self._profiles.matching(filters)).tolist()
+        found: list[int] = np.flatnonzero(self._profiles.matching(wanted_of(filters))).tolist()
         return found
 
     def _all(self, filters: Attributes) -> RowNumbers:
@@ -258,10 +258,11 @@ class Facts:
 
     def _matching(self, numbers: NDArray[np.int32], filters: Attributes) -> Mask:
         """[R] whether each set of attributes, by its number, matches."""
+        wanted = wanted_of(filters)
         if len(numbers) > FEW:
-            return self._profiles.matching(filters)[numbers]
+            return self._profiles.matching(wanted)[numbers]
         distinct, place = np.unique(numbers, return_inverse=True)
-        matches = [self._profiles.match(number, filters) for number in distinct.tolist()]
+        matches = [self._profiles.match(number, wanted) for number in distinct.tolist()]
         return np.array(matches, dtype=bool)[place]
 
     def published(self, rows: RowNumbers) -> NDArray[np.float64]:
