@@ -24,7 +24,8 @@ from index.rows import BITS, RowNumbers, prints_of
 from index.scan import Scores
 from index.search import BARRED, SLACK, Ranked, State, ranked
 
-AT_ONCE = 32  # queries answered while the lock is held
+AT_ONCE = 32  # queries at most: more gain nothing
+READ_AT_ONCE = 200_000  # vectors while the lock is held: about two milliseconds
 
 Marks = NDArray[np.bool_]
 
@@ -41,11 +42,17 @@ def together(
     if len(queries) == 1 or queries.shape[1] > 1:
         return [None] * len(queries)
     found: list[Ranked | None] = []
-    for start in range(0, len(queries), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    while len(found) < len(queries):
         with lock:
+            part = slice(len(found), len(found) + _at_once(state, k))
             found += Batch(state, queries[part, 0], k, now, excluded[part]).best()
     return found
+
+
+def _at_once(state: State, k: int) -> int:
+    """Queries that are answered while the lock is held: the fewer, the more each has to read."""
+    read = len(state.lists) * state.probes.first(k) / state.lists.count
+    return int(np.clip(READ_AT_ONCE / max(1, read), 1, AT_ONCE))
 
 
 class Kept(NamedTuple):

@@ -1,6 +1,6 @@
 """The index itself: checked calls, one lock, one state; slow work happens beside it.
 
-A search holds the lock for as long as one query takes, a change for a slice of half a millisecond.
+A search holds the lock for a query or a few, a change for a slice of half a millisecond.
 What takes longer (measuring, rebuilding, saving) works on a copy, and takes the lock for slices.
 """
 

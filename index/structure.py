@@ -194,7 +194,7 @@ class Kept:
         self._state = state
 
     def take(self) -> None:
-        """Copy; the caller holds the lock. Some milliseconds on a million items."""
+        """Copy; the caller holds the lock. Some ten milliseconds on a million items."""
         rows = self._state.rows
         self._ids = rows.ids.copy()
         self._columns = rows.columns.copy()

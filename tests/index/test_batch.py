@@ -1,11 +1,18 @@
 """Company changes nothing: a query that is asked with others gets what it gets alone."""
 
+from contextlib import AbstractContextManager
+
 import numpy as np
 import pytest
 
 from index import ItemIndex
-from index.batch import AT_ONCE
-from index.lists import Vectors
+from index.attributes import Profiles
+from index.batch import AT_ONCE, READ_AT_ONCE, together
+from index.filters import Filters
+from index.lists import Lists, Vectors
+from index.probes import Probes
+from index.rows import Rows
+from index.search import State
 
 DIM, ITEMS, QUERIES, K = 8, 3000, AT_ONCE + 9, 20
 NOW = 100.0
@@ -58,3 +65,25 @@ def test_recall_is_kept() -> None:
     good = [np.array(mine) >= theirs[-1] for mine, theirs in zip(found, best, strict=True)]
     assert index.stats().lists > 1
     assert np.mean(good) >= 0.98
+
+
+class Turns(AbstractContextManager[None]):
+    """Counts how often a lock would be taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.taken += 1
+
+
+@pytest.mark.parametrize(("items", "turns"), [(1000, 2), (READ_AT_ONCE // 4, AT_ONCE // 2)])
+def test_the_more_each_has_to_read_the_fewer_are_answered_in_a_turn(items: int, turns: int) -> None:
+    """Who waits for the lock waits about as long, however dear the queries are."""
+    lists, rows = Lists.exact(1), np.arange(items)
+    lists.put(rows, np.ones((items, 1), dtype=np.float32), np.zeros(items, dtype=np.int64))
+    state = State(Rows(), Profiles(), Filters(), lists, Probes.everything(1, 0.99))
+    state.rows.fill([str(row) for row in rows], state.rows.room.blank(items))
+    queries, lock = np.ones((2 * AT_ONCE, 1, 1), dtype=np.float32), Turns()
+    answers = together(state, queries, K, None, [frozenset()] * len(queries), lock)
+    assert (len(answers), lock.taken) == (2 * AT_ONCE, turns)
