@@ -68,7 +68,7 @@ class Line:
     async def ended(self) -> bytes:
         """Everything until the other end hangs up, and be it in the middle of a word of ours."""
         said = b""
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, BrokenPipeError):
             async with asyncio.timeout(10):
                 while more := await self._reader.read(65536):
                     said += more
