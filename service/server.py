@@ -28,6 +28,7 @@ from service.app import from_environment, load_model
 from service.connection import Configuration, Limits
 from service.errors import AddressTaken, StoreMissing, WorkersFailed
 from service.model import Model
+from service.rehearsal import rehearse
 from service.settings import Settings, check_exposure
 
 BACKLOG = 2048
@@ -83,6 +84,7 @@ def _caught_up(lifespan: Lifespan) -> Lifespan:
                 async with asyncio.timeout(START_S):
                     while not app.state.parts.generations.ready:  # noqa: ASYNC110  # it has no event
                         await asyncio.sleep(POLL_S)
+            await rehearse(app.state.parts.recommender)
             yield
 
     return patient
