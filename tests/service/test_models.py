@@ -249,6 +249,24 @@ async def test_a_restart_goes_on_from_the_snapshots(
             await until(lambda: _holds(host, versions["a"]))
 
 
+async def test_the_first_bundle_may_be_deleted_once_another_answers(
+    configure: Configure, given: dict[str, Any], versions: dict[str, str]
+) -> None:
+    """A service that is started with the active one then answers with it, and forgets the old."""
+    a, b = versions["a"], versions["b"]
+    async with running(configure(**given)) as client:
+        await client.items(ITEM)
+        await load(client, "b")
+        ok(await client.post(f"/models/{b}/activate"))
+    shutil.rmtree(given["bundle"])
+    active = {**given, "bundle": given["bundle"].with_name("b")}
+    async with running(configure(**active)) as client:
+        assert await answering(client) == b
+        await until_state(client, a, "failed")
+        ok(await client.delete(f"/models/{a}"))
+        assert list(await models(client)) == [b]
+
+
 async def _holds(host: Path, *versions: str) -> bool:
     """Whether a host has snapshots of exactly these."""
     found = await asyncio.to_thread(lambda: {path.name for path in host.glob("*")})
