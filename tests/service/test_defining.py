@@ -1,40 +1,16 @@
 """What an operator does with experiments, over HTTP: each asking has its one stated outcome."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.conftest import Configure
 from tests.service.defining import arms
-from tests.service.modelling import load, state
-from tests.service.running import Client, ok, refused, running, until
-from tests.service.trying import bundles, defined, named, put, running_names
+from tests.service.running import Client, ok, refused
+from tests.service.trying import defined, put
 
 pytestmark = pytest.mark.anyio
 
 PLAIN = arms(0.5, 0.5)
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> dict[str, str]:
-    return bundles(tmp_path / "bundles")
-
-
-@pytest.fixture
-def given(versions: dict[str, str], tmp_path: Path) -> dict[str, Any]:
-    """Settings of a service that is started with `couple`."""
-    assert versions
-    return {"bundle": tmp_path / "bundles" / "couple"}
-
-
-@pytest.fixture
-async def both(configure: Configure, given: dict[str, Any]) -> AsyncIterator[Client]:
-    """A service that has both models."""
-    async with running(configure(**given)) as client:
-        await load(client, "youtube")
-        yield client
 
 
 async def test_the_life_of_an_experiment(both: Client, versions: dict[str, str]) -> None:
@@ -85,76 +61,3 @@ async def test_what_is_refused_changes_nothing(both: Client) -> None:
     assert problem["errors"] == [{"place": "name", "detail": "As in the path"}]
     refused(await both.get("/experiments/a%20b"), 422)
     assert {**ok(await both.get("/experiments")), "request_id": ""} == {**before, "request_id": ""}
-
-
-async def test_a_name_is_pinned_when_it_is_first_put(
-    both: Client, versions: dict[str, str], tmp_path: Path
-) -> None:
-    """A newer model of that name changes nothing that runs; a version, or a new name, moves on."""
-    await defined(both, slots=[0, 10])
-    newer = named(tmp_path / "bundles" / "new" / "youtube", seed=7)
-    await load(both, "new/youtube")
-    old = versions["youtube"]
-    assert (await defined(both, slots=[0, 20]))["arms"][0]["version"] == old
-    moved = arms(0.5, 0.5)
-    for arm, name, bundle in zip(moved, ("control", "treatment"), (newer, "couple"), strict=True):
-        arm.update(name=name, bundle=bundle)
-    assert (await defined(both, slots=[0, 20], arms=moved))["arms"][0]["version"] == newer
-    later = {"name": "f", "salt": "s2", "slots": [20, 30]}
-    assert (await defined(both, **later))["arms"][0]["version"] == newer
-
-
-async def test_a_model_stays_as_long_as_an_arm_serves_it(
-    both: Client, versions: dict[str, str]
-) -> None:
-    """Whatever answers everybody else; when the experiment has ended it can go."""
-    youtube, couple = versions["youtube"], versions["couple"]
-    await defined(both)
-    problem = refused(await both.delete(f"/models/{youtube}"), 409)
-    assert "the experiment e serves this model" in problem["detail"]
-    ok(await both.post(f"/models/{youtube}/activate"))
-    refused(await both.delete(f"/models/{couple}"), 409)
-    ok(await both.delete("/experiments/e"))
-    ok(await both.delete(f"/models/{couple}"))
-    assert await state(both, couple) is None
-
-
-async def test_a_model_that_is_not_ready_can_be_no_arm(
-    configure: Configure, given: dict[str, Any], versions: dict[str, str], tmp_path: Path
-) -> None:
-    """Its index is being built, or its bundle is not on this host: 409, ask again."""
-    behind = configure(**given, bundles=tmp_path / "mount", state=tmp_path / "other")
-    async with running(configure(**given)) as one, running(behind) as two:
-        await load(one, "youtube")
-        refused(await put(two), 409)
-        assert await running_names(one) == []
-        await defined(one)
-
-
-async def test_all_replicas_have_it_from_one_point_of_one_stream(
-    configure: Configure, given: dict[str, Any]
-) -> None:
-    """Two that run follow; one that starts later, or again, has it before it is ready."""
-    async with running(configure(**given)) as one:
-        await load(one, "youtube")
-        await defined(one)
-        async with running(configure(**given)) as two:
-            assert await running_names(two) == ["e"]
-            first, second = [ok(await client.get("/experiments/e")) for client in (one, two)]
-            assert {**first, "request_id": ""} == {**second, "request_id": ""}
-            ok(await two.delete("/experiments/e"))
-            await until(lambda: _none(one))
-
-
-async def _none(client: Client) -> bool:
-    return await running_names(client) == []
-
-
-async def test_without_redis_nothing_is_defined(configure: Configure) -> None:
-    """503, to be asked again; what was known still holds."""
-    nowhere = configure(redis_url="redis://127.0.0.1:1/0")
-    async with running(nowhere, ready=False) as client:
-        problem = await put(client, arms=PLAIN)
-        assert problem.headers["retry-after"] == "1"
-        refused(problem, 503)
-        assert ok(await client.get("/experiments"))["experiments"] == []

@@ -1,46 +1,20 @@
 """The arm of a user decides the model, the channels and what the answer says of itself."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service import generations
 from service.experiment import Experiment
 from service.experiments import Experiments, Put
-from tests.service.conftest import Configure
 from tests.service.defining import arms
-from tests.service.modelling import load, until_state
-from tests.service.running import Client, ok, refused, running, until
-from tests.service.trying import ITEMS, bundles, defined
+from tests.service.running import Client, ok
+from tests.service.trying import ITEMS, defined
 
 pytestmark = pytest.mark.anyio
 
 USERS = [f"u{n}" for n in range(40)]
 FRESH = [{"name": "fresh", "quota": 1.0}]
-
-
-@pytest.fixture
-def versions(tmp_path: Path) -> dict[str, str]:
-    return bundles(tmp_path / "bundles")
-
-
-@pytest.fixture
-def given(versions: dict[str, str], tmp_path: Path) -> dict[str, Any]:
-    assert versions
-    return {"bundle": tmp_path / "bundles" / "couple", "apply_timeout_ms": 10_000}
-
-
-@pytest.fixture
-async def both(configure: Configure, given: dict[str, Any]) -> AsyncIterator[Client]:
-    """A service that has both models and a few items."""
-    async with running(configure(**given)) as client:
-        await client.items(*ITEMS)
-        await load(client, "youtube")
-        yield client
 
 
 def due(one: Any, user: str) -> str:
@@ -101,87 +75,6 @@ async def test_a_ramp_over_http_only_adds_users(both: Client) -> None:
         assert before.items() <= now.items()
         before = now
     assert len(before) == len(USERS)
-
-
-async def test_the_same_user_is_in_the_same_arm_everywhere(
-    configure: Configure, given: dict[str, Any]
-) -> None:
-    """On another replica, and after a restart of all: the models of arms are there at once."""
-    settings = configure(**given)
-    async with running(settings) as one:
-        await one.items(*ITEMS)
-        await load(one, "youtube")
-        await defined(one)
-        before = [_told(await one.recommend(user)) for user in USERS]
-        async with running(settings) as two:
-            assert [_told(await two.recommend(user)) for user in USERS] == before
-    async with running(settings) as again:
-        assert [_told(await again.recommend(user)) for user in USERS] == before
-
-
-def _told(answer: Any) -> Any:
-    return answer["experiments"], answer["model"], answer["degraded"]
-
-
-KEYS = tuple(
-    {"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), "scopes": scopes}
-    for name, scopes in (("backend", ["recommend"]), ("tester", ["recommend", "admin"]))
-)
-
-
-async def test_an_arm_can_be_forced(configure: Configure, given: dict[str, Any]) -> None:
-    """By who may administer; the answer says so. Anybody else, and any other arm, is refused."""
-    async with running(configure(**given, keys=KEYS)) as client:
-        client.headers["Authorization"] = "Bearer tester"
-        await defined(client, slots=[0, 1], arms=arms(0.5, 0.5))
-        answer = ok(await _force(client, "e=b"))
-        (drawn,) = answer["experiments"]
-        assert (drawn["name"], drawn["arm"], drawn["forced"]) == ("e", "b", True)
-        batch = {"requests": [{"user_id": "u1"}, {"user_id": "u2"}]}
-        headers = {"X-Couple-Arm": " e=a "}
-        results = ok(await client.post("/recommend/batch", json=batch, headers=headers))["results"]
-        assert [one["experiments"][0]["arm"] for one in results] == ["a", "a"]
-        for header in ("", "e", "e=", "=b", "e=b,e=a", "e=c", "x=a", "e=a,", "é=a"):
-            refused(await _force(client, header), 422)
-        client.headers["Authorization"] = "Bearer backend"
-        refused(await _force(client, "e=b"), 403)
-        assert ok(await client.post("/recommend", json={"user_id": "u1"}))["experiments"] == []
-
-
-async def _force(client: Client, header: str) -> Any:
-    headers = {b"X-Couple-Arm": header.encode()}
-    return await client.post("/recommend", json={"user_id": "u1"}, headers=headers)
-
-
-async def test_a_worker_without_the_model_of_an_arm_says_so(
-    configure: Configure,
-    given: dict[str, Any],
-    versions: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its bundles are mounted late: the user stays in the arm, and the active model answers."""
-    monkeypatch.setattr(generations, "RETRY_S", 0.05)
-    mount = tmp_path / "mount"
-    behind = configure(**given, bundles=mount, state=tmp_path / "other")
-    async with running(configure(**given)) as one, running(behind) as two:
-        await one.items(*ITEMS)
-        await load(one, "youtube")
-        await defined(one, arms=[{"name": "a", "weight": 1.0, "bundle": "youtube"}])
-        await until_state(two, versions["youtube"], "failed")
-        await until(lambda: _drawn(two))
-        answer = await two.recommend()
-        assert answer["degraded"] == ["no_history", "arm_unavailable", "short"]
-        assert answer["model"]["name"] == "couple"
-        mount.symlink_to(tmp_path / "bundles")
-        await until_state(two, versions["youtube"], "ready")
-        answer = await two.recommend()
-        assert answer["degraded"] == ["no_history", "short"]
-        assert answer["model"]["name"] == "youtube"
-
-
-async def _drawn(client: Client) -> bool:
-    return bool((await client.recommend())["experiments"])
 
 
 async def test_models_of_arms_are_swapped_under_traffic(

@@ -6,9 +6,12 @@ from typing import Any
 import httpx
 
 from bundle import manifest
+from service import store
+from service.control import Control
+from service.experiments import Experiments
 from tests.service.defining import facts
 from tests.service.rotating import rotated
-from tests.service.running import Client, ok
+from tests.service.running import Client, ok, until
 
 ITEMS = [{"item_id": f"v{n}", "domain": "video", "tags": ["noodles"]} for n in range(8)]
 
@@ -41,3 +44,18 @@ async def running_names(client: Client) -> list[str]:
     """Names of the experiments that a process knows to run."""
     listed = ok(await client.get("/experiments"))["experiments"]
     return [one["name"] for one in listed]
+
+
+async def forget(client: Client) -> None:
+    """Let there be no experiments, not even ended ones, whatever the rules are."""
+    parts = client.app.state.parts
+    async with store.connect(parts.settings) as redis:
+        await Control(redis).change(
+            "forget experiments",
+            lambda plan: plan.model_copy(update={"experiments": Experiments()}),
+        )
+
+    async def forgotten() -> bool:
+        return bool(parts.generations.experiments == Experiments())
+
+    await until(forgotten)
