@@ -22,8 +22,7 @@ def test_a_cold_start_arm_shows_more_of_what_is_new(tmp_path: Path) -> None:
     """Than author-CF alone; tables, a page and every figure are left behind."""
     out = tmp_path / "out"
     options = ("--users", "120", "--visits", "3", "--out", str(out))
-    patient = {"COUPLE_REDIS_TIMEOUT_MS": "10000"}
-    found = run("simulate", "--experiment", "cold-start", "--bundle", GOLDEN, *options, **patient)
+    found = run("simulate", "--experiment", "cold-start", "--bundle", GOLDEN, *options)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "Share of new items: +" in found.stdout
     told = json.loads((out / "report.json").read_text())

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 
 from tests.e2e.running import free_port, run, start, stop, wait_ready
@@ -62,6 +63,20 @@ def test_a_second_run_reuses_what_exists_and_says_the_same(folder: Path, first: 
 
 def figures_of(printed: str) -> str:
     return printed[printed.index("HR@10 on cold items") :]
+
+
+def test_the_paper_s_test_is_rehearsed_on_the_same_data(
+    folder: Path, first: str, tmp_path: Path
+) -> None:
+    """YouTube DNN is trained beside COUPLE, both answer, and the report compares them."""
+    where = ("--data", folder / "prepared", "--demo", folder / "demo", "--out", tmp_path)
+    options = ("--experiment", "couple-vs-youtube", "--visits", "1")
+    result = run("simulate", *options, *where)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "COUPLE is trained already" in result.stdout
+    assert re.search(r"COUPLE against YouTube DNN: CTR [+-][\d.]+% \[", result.stdout)
+    versions = pl.read_parquet(tmp_path / "events" / "day=*/*/recommendations.parquet")["version"]
+    assert versions.n_unique() == 2
 
 
 def test_it_keeps_serving_until_it_is_told_to_end(folder: Path, first: str) -> None:
