@@ -72,31 +72,26 @@ async def test_a_model_stays_as_long_as_an_arm_serves_it(
     assert await state(both, couple) is None
 
 
-async def test_a_model_that_is_not_ready_can_be_no_arm(
-    configure: Configure, given: dict[str, Any], versions: dict[str, str], tmp_path: Path
-) -> None:
-    """Its index is being built, or its bundle is not on this host: 409, ask again."""
-    behind = configure(**given, bundles=tmp_path / "mount", state=tmp_path / "other")
-    async with running(configure(**given)) as one, running(behind) as two:
-        await load(one, "youtube")
-        refused(await put(two), 409)
-        assert await running_names(one) == []
-        await defined(one)
-
-
 async def test_all_replicas_have_it_from_one_point_of_one_stream(
     configure: Configure, given: dict[str, Any]
 ) -> None:
-    """Two that run follow; one that starts later, or again, has it before it is ready."""
-    async with running(configure(**given)) as one:
+    """Who runs follows; who starts later, or again, has it at once, models of arms included: the
+    same user is in the same arm everywhere."""
+    settings = configure(**given)
+    async with running(settings) as one:
+        await one.items(*ITEMS)
         await load(one, "youtube")
         await defined(one)
-        async with running(configure(**given)) as two:
-            assert await running_names(two) == ["e"]
+        before = [_told(await one.recommend(user)) for user in USERS]
+        async with running(settings) as two:
             first, second = [ok(await client.get("/experiments/e")) for client in (one, two)]
             assert {**first, "request_id": ""} == {**second, "request_id": ""}
+            assert [_told(await two.recommend(user)) for user in USERS] == before
             ok(await two.delete("/experiments/e"))
             await until(lambda: _none(one))
+            await defined(two)
+    async with running(settings) as again:
+        assert [_told(await again.recommend(user)) for user in USERS] == before
 
 
 async def _none(client: Client) -> bool:
@@ -111,22 +106,6 @@ async def test_without_redis_nothing_is_defined(configure: Configure) -> None:
         assert problem.headers["retry-after"] == "1"
         refused(problem, 503)
         assert ok(await client.get("/experiments"))["experiments"] == []
-
-
-async def test_the_same_user_is_in_the_same_arm_everywhere(
-    configure: Configure, given: dict[str, Any]
-) -> None:
-    """On another replica, and after a restart of all: the models of arms are there at once."""
-    settings = configure(**given)
-    async with running(settings) as one:
-        await one.items(*ITEMS)
-        await load(one, "youtube")
-        await defined(one)
-        before = [_told(await one.recommend(user)) for user in USERS]
-        async with running(settings) as two:
-            assert [_told(await two.recommend(user)) for user in USERS] == before
-    async with running(settings) as again:
-        assert [_told(await again.recommend(user)) for user in USERS] == before
 
 
 def _told(answer: Any) -> Any:
@@ -170,13 +149,16 @@ async def test_a_worker_without_the_model_of_an_arm_says_so(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its bundles are mounted late: the user stays in the arm, and the active model answers."""
+    """Its bundles are mounted late: it can define no such arm itself (409, ask again); of others it
+    keeps the user in the arm, and the active model answers."""
     monkeypatch.setattr(generations, "RETRY_S", 0.05)
     mount = tmp_path / "mount"
     behind = configure(**given, bundles=mount, state=tmp_path / "other")
     async with running(configure(**given)) as one, running(behind) as two:
         await one.items(*ITEMS)
         await load(one, "youtube")
+        refused(await put(two), 409)
+        assert await running_names(one) == []
         await defined(one, arms=[{"name": "a", "weight": 1.0, "bundle": "youtube"}])
         await until_state(two, versions["youtube"], "failed")
         await until(lambda: _drawn(two))
