@@ -28,14 +28,14 @@ FEW = 4096  # rows whose sets of attributes are judged one by one
 
 
 class Traits:
-    """What is kept of each row beside the columns of `Rows`."""
+    """What is kept of each row beside the columns of `Rows`; no memory before a row is used."""
 
     def __init__(self, capacity: int) -> None:
         self.stamps = np.zeros(capacity, dtype=np.uint64)  # of the item's version
         self.domains = np.zeros(capacity, dtype=np.int32)  # number of its domain
         self.seen = np.zeros(capacity, dtype=np.uint32)  # impressions, as last counted
-        self.authors = np.full(capacity, None, dtype=np.object_)
-        self.dates = np.full(capacity, np.nan)  # of publication; NaN where nobody said
+        self.authors = np.empty(capacity, dtype=np.object_)
+        self.dates = np.zeros(capacity)  # of publication; NaN where nobody said
 
     def widened(self, capacity: int) -> "Traits":
         """The same with more room."""

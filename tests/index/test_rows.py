@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.rows import NO_ITEM, Columns, Rows
+from index.rows import GROWTH, NO_ITEM, Columns, Rows
 
 
 def columns(count: int, value: int = 0) -> Columns:
@@ -60,7 +60,7 @@ def test_turnover_needs_no_more_rows_than_were_ever_stored_at_once() -> None:
     for turn in range(50):
         rows.put([f"{turn}-{number}" for number in range(100)], columns(100))
         rows.drop(rows.find([f"{turn}-{number}" for number in range(100)]))
-    assert (rows.end, len(rows), len(rows.room.profiles) <= 400) == (100, 0, True)
+    assert (rows.end, len(rows), len(rows.room.profiles) <= GROWTH * 100) == (100, 0, True)
 
 
 IDS = st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=6)
