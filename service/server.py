@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from service import child, store
 from service.app import from_environment, load_model
@@ -233,7 +233,7 @@ class Supervisor(Multiprocess):
             listening.close()
 
     def keep_subprocess_alive(self) -> None:
-        self._served = self._served or any(one.is_ready(timeout=0.5) for one in self.processes)
+        self._served = self._served or any(map(_is_ready, self.processes))
         if self._served:
             super().keep_subprocess_alive()
         elif any(not one.process.is_alive() for one in self.processes):
@@ -243,6 +243,14 @@ class Supervisor(Multiprocess):
     def failed(self) -> bool:
         """Whether it ended because a worker could not start."""
         return self._stillborn or any(one.exitcode == STARTUP_FAILURE for one in self.processes)
+
+
+def _is_ready(worker: Process) -> bool:
+    """As of now: what it answered to earlier questions, while it started, may lie there still."""
+    with suppress(OSError, EOFError):
+        while worker.parent_conn.poll():
+            worker.parent_conn.recv()
+    return worker.is_ready(timeout=0.5)
 
 
 def _shown(host: str) -> str:
