@@ -50,7 +50,7 @@ async def post_items(request: Request) -> Response:
 
 
 @router.get(
-    "/items/{item_id:path}", responses=documented(401, 403, 404, 422, 429, 503, answer=ItemAnswer)
+    "/items/{item_id:text}", responses=documented(401, 403, 404, 422, 429, 503, answer=ItemAnswer)
 )
 async def get_item(request: Request, item_id: Id) -> Response:
     """The facts of one item."""
@@ -68,7 +68,7 @@ async def get_item(request: Request, item_id: Id) -> Response:
 
 
 @router.delete(
-    "/items/{item_id:path}", responses=documented(401, 403, 422, 429, 503, answer=DeleteAnswer)
+    "/items/{item_id:text}", responses=documented(401, 403, 422, 429, 503, answer=DeleteAnswer)
 )
 async def delete_item(
     request: Request,

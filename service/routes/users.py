@@ -13,7 +13,7 @@ router = APIRouter(tags=["users"], dependencies=[Depends(Allowed("ingest"))])
 
 
 @router.get(
-    "/users/{user_id:path}/history",
+    "/users/{user_id:text}/history",
     responses=documented(401, 403, 422, 429, 503, answer=HistoryAnswer),
 )
 async def get_history(request: Request, user_id: Id) -> Response:
@@ -34,7 +34,7 @@ async def get_history(request: Request, user_id: Id) -> Response:
 
 
 @router.delete(
-    "/users/{user_id:path}", responses=documented(401, 403, 422, 429, 503, answer=EraseAnswer)
+    "/users/{user_id:text}", responses=documented(401, 403, 422, 429, 503, answer=EraseAnswer)
 )
 async def delete_user(request: Request, user_id: Id) -> Response:
     """Erase history, seen list and event ids, and leave an erasure record in the event stream."""

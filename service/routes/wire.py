@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import orjson
 from asgi_correlation_id import correlation_id
 from pydantic import BaseModel
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,6 +34,15 @@ PROBLEMS = {
 PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}}}
 SMALL = (RecommendBody, SimilarBody, ModelBody, Experiment)  # what is asked one by one
 BODY = (400, 401, 403, 408, 413, 415, 422)
+
+
+class Text(PathConvertor):
+    """Whatever a path ends with: line breaks too, which are then refused as part of an id."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("text", Text())
 
 
 def documented(*statuses: int, answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

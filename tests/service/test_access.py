@@ -32,9 +32,9 @@ async def test_a_line_names_route_status_key_and_request(
     calls = [
         ("POST", "/events", {"events": [EVENT]}, "/events", 200),
         ("POST", "/recommend", {"user_id": "alice"}, "/recommend", 200),
-        ("GET", "/users/alice/history", None, "/users/{user_id:path}/history", 200),
-        ("DELETE", "/users/alice", None, "/users/{user_id:path}", 200),
-        ("GET", "/items/wok-1", None, "/items/{item_id:path}", 404),
+        ("GET", "/users/alice/history", None, "/users/{user_id}/history", 200),
+        ("DELETE", "/users/alice", None, "/users/{user_id}", 200),
+        ("GET", "/items/wok-1", None, "/items/{item_id}", 404),
         ("GET", "/alice", None, "-", 404),
         ("POST", "/recommend", {"user_id": "alice", "k": 0}, "/recommend", 422),
     ]

@@ -216,9 +216,8 @@ async def test_a_large_call_that_is_no_json_or_has_nothing_in_it(service: Client
 async def test_ids_in_paths_have_the_same_limits(service: Client, method: str, path: str) -> None:
     """128 characters, no control characters."""
     path = f"{path}/history" if (method, path) == ("GET", "/users/{}") else path
-    for bad in ("x" * 129, "a%00b", "a%C2%85b"):
+    for bad in ("x" * 129, "a%00b", "a%0Ab", "a%C2%85b"):
         refused(await service.request(method, path.format(bad)), 422)
-    refused(await service.request(method, path.format("a%0Ab")), 404)  # no path holds a line end
     assert (await service.request(method, path.format("x" * 128))).status_code in {200, 404}
 
 
