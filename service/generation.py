@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
+from weakref import WeakMethod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,6 @@ from service.together import Together
 from service.vectors import VectorShelf
 
 BYTES_AN_ITEM = 220  # beside its vector: id, times, attributes, places
-
-
 AT_ONCE = 32  # users looked for before everyone else has a turn
 Candidates = list[tuple[str, float]]
 
@@ -82,7 +81,8 @@ class Generation:
     @cached_property
     def looks(self) -> Together[Look, Seen]:
         """Users' vectors and what is near; one run of tower and index for all of the same time."""
-        return Together(self._looks)
+        mine = WeakMethod(self._looks)  # a cycle would keep the index until the next collection
+        return Together(lambda looks: mine()(looks))  # type: ignore[misc]  # callers hold it
 
     async def _looks(self, looks: Sequence[Look]) -> list[Seen]:
         seen: list[Seen] = []
