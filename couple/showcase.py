@@ -23,6 +23,8 @@ from trainer.split import Case
 
 MARKER = "demo-split"
 BATCH = 500  # items or events a request
+AGAIN = (429, 503)  # answers that say when to ask again: on a busy machine the store may be late
+TRIES = 10
 HISTORY = 50  # what the service keeps of a user
 SHOWN_USERS = 2  # of each kind
 SHOWN_ITEMS = 5
@@ -44,8 +46,12 @@ class Service:
         self.client = httpx.Client(base_url=url, timeout=30)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer, or DemoFailed with the service's own words."""
-        answer = self.client.post(path, json=body)
+        """The answer, asked for again while told to; or DemoFailed with the service's own words."""
+        for _ in range(TRIES):
+            answer = self.client.post(path, json=body)
+            if answer.status_code not in AGAIN:
+                break
+            time.sleep(float(answer.headers.get("retry-after", 1)))
         if answer.status_code != 200:
             raise DemoFailed(f"POST {path} answered {answer.status_code}: {answer.text[:300]}")
         result: dict[str, Any] = answer.json()
