@@ -102,6 +102,7 @@ def create_app(settings: Settings) -> Application:
     Raises:
         KeysMissing: an open address without keys.
     """
+    faiss.omp_set_num_threads(1)  # one core a worker; workers are what there are more of
     check_exposure(settings)
     metrics, doors = Metrics(), budgets(settings)
 
@@ -159,24 +160,22 @@ def load_model(settings: Settings) -> Model:
 async def _build(
     settings: Settings, stack: AsyncExitStack, metrics: Metrics, doors: Mapping[str, Budget]
 ) -> Parts:
-    faiss.omp_set_num_threads(1)  # one core a worker; workers are what there are more of
     model, clock = load_model(settings), Clock()
     redis = await stack.enter_async_context(store.connect(settings))
     reads = await stack.enter_async_context(store.connect_reads(settings))
     tail_redis = await stack.enter_async_context(store.connect_tail(settings))
     catalogue = Catalogue(redis, settings.log_retention_s)
     lengths = settings.history_length, settings.seen_length
-    histories = Histories(redis, *lengths)
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
     breaker = Breaker()
-    guard = Guard(partial(read_lists, reads), breaker, memory)
+    guarded = Histories(reads, *lengths, Guard(partial(read_lists, reads), breaker, memory))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
     facts = Replica(partial(Facts, clock.now))
     tail.add(facts)
     host = Host(settings.state)
-    nursery = Nursery(settings, tail_catalogue, host)
-    generations = Generations(_given(settings, model), nursery, tail)
+    given, nursery = _given(settings, model), Nursery(settings, tail_catalogue, host)
+    generations = Generations(given, nursery, tail)
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
@@ -185,36 +184,39 @@ async def _build(
     stream = EventStream(redis, settings.events_length, counters, live)
     exposures = Exposures(stream, facts, clock, metrics, settings.exposure_buffer)
     stack.push_async_callback(exposures.close)
-    erasures = Erasures(
-        redis, (lambda user: memory.forget(keys(user)), exposures.forget), settings.memory_s
-    )
+    forgetters = (lambda user: memory.forget(keys(user)), exposures.forget)
+    erasures = Erasures(redis, forgetters, settings.memory_s)
+    histories = Histories(redis, *lengths)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
-    block_ms = settings.tail_block_ms
     tasks = (
-        tail.run(clock, block_ms),
-        rollout.run(Control(tail_redis), host, block_ms),
+        tail.run(clock, settings.tail_block_ms),
+        rollout.run(Control(tail_redis), host, settings.tail_block_ms),
         breaker.run(reads.ping),
-        erasures.run(tail_redis, block_ms),
+        erasures.run(tail_redis, settings.tail_block_ms),
         exposures.run(),
-        sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
         attention.run(settings.attention_interval_ms),
-        upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
-        keeper.run(host, generations, settings.snapshot_interval_s),
+        *_chores(settings, host, generations, tail_catalogue, clock),
     )
+    shared = (generations, guarded, catalogue, facts, clock, _channels(settings, facts, attention))
+    arms = Treatments(generations, settings.channels)
+    counted = metrics if settings.metrics else None
     return Parts(
         *(settings, clock, catalogue, histories, generations, facts, tail, recorder, rollout),
-        recommender=Recommender(
-            *(generations, Histories(reads, *lengths, guard), catalogue, facts, clock),
-            *(_channels(settings, facts, attention), Treatments(generations, settings.channels)),
-            settings.after_timeout_ms / 1000,
-            metrics if settings.metrics else None,
-        ),
-        metrics=metrics,
-        exposures=exposures,
-        live=live,
-        telling=_telling(settings, stack, figures),
-        background=tuple(_start(stack, one) for one in tasks),
+        Recommender(*shared, arms, settings.after_timeout_ms / 1000, counted),
+        *(metrics, exposures, live, _telling(settings, stack, figures)),
+        tuple(_start(stack, one) for one in tasks),
+    )
+
+
+def _chores(
+    settings: Settings, host: Host, generations: Generations, catalogue: Catalogue, clock: Clock
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What is done now and then beside answers."""
+    return (
+        sweeper.run(catalogue, generations, clock, settings.sweep_interval_ms),
+        upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
+        keeper.run(host, generations, settings.snapshot_interval_s),
     )
 
 
