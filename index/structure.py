@@ -30,6 +30,7 @@ DEPTH = 100  # items of a search, for figures that need one
 WASTEFUL = 0.5  # share of the lists from which on scanning everything is as fast
 OUTGROWN = 4  # times as many or as few items as when it was built
 DRIFTED = 1.5  # times the probes that it took when it was built
+TURNED_OVER = 1.0  # changes an item, one when it comes and one when it goes
 STALE = 0.1  # share of changed items below which nothing can have drifted
 AT_ONCE = 256  # changed rows caught up with while the lock is held
 ASSIGNED = 8192  # vectors at a time
@@ -80,9 +81,9 @@ class Structure:
         self._changes = self._journal.total
 
     def maintain(self) -> None:
-        """Measure, set the probes, and rebuild if the structure is outgrown or has drifted."""
+        """Measure, set the probes, and rebuild if the structure no longer suits the items."""
         with self._busy:
-            if self._outgrown():
+            if self._outgrown() or self._turned_over():
                 self._rebuild()
                 return
             with self._lock:
@@ -101,6 +102,11 @@ class Structure:
         if not self._items:
             return True
         return items > OUTGROWN * self._items or items * OUTGROWN < self._items
+
+    def _turned_over(self) -> bool:
+        """Whether its lists are those of items that are mostly gone, and their room with them."""
+        changed = self._journal.total - self._changes
+        return self._state.lists.count > 1 and changed > TURNED_OVER * len(self._state.rows)
 
     def _drifted(self) -> bool:
         changed = self._journal.total - self._changes

@@ -60,6 +60,18 @@ def test_an_outgrown_inverted_file_is_built_anew() -> None:
     assert second.lists > first.lists
 
 
+def test_a_catalogue_that_was_replaced_gets_lists_of_its_own() -> None:
+    """Once as many items came or went as there are; those before keep what they have."""
+    index = index_of(clustered(1200, 1), exact_up_to=1000)
+    index.search(clustered(KEPT, 2)[:, None], 10)
+    assert index.maintain().rebuilds == 1
+    index.upsert([f"new {number}" for number in range(600)], clustered(600, 3))
+    assert index.maintain().rebuilds == 1
+    index.remove([f"{number}" for number in range(601)])
+    assert index.maintain().rebuilds == 2
+    assert index.maintain().rebuilds == 2
+
+
 def test_an_index_that_shrinks_becomes_exact_again() -> None:
     index = index_of(clustered(1100, 1), exact_up_to=1000)
     assert index.maintain().lists > 1
