@@ -1,5 +1,6 @@
 """Entries of the event stream → rows for Parquet, one table a kind, erasures already applied."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -105,13 +106,24 @@ class Batch:
         )
 
 
+class Erasure(NamedTuple):
+    """A user's; the time is epoch seconds."""
+
+    place: int
+    time: float
+
+    def takes(self, place: int, fact: Event | Exposure) -> bool:
+        """What stands before it, and an answer given before it whose record was on its way."""
+        return place < self.place or (isinstance(fact, Exposure) and fact.time < self.time)
+
+
 class _Reading:
     """What some entries said."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, StreamId, Event]] = []
         self.exposures: list[tuple[int, StreamId, Exposure]] = []
-        self.erased: dict[str, int] = {}  # user → place of the last erasure
+        self.erased: dict[str, Erasure] = {}  # user → the last one
         self.unread: list[StreamId] = []
 
     def take(self, place: int, entry: Entry) -> None:
@@ -123,7 +135,8 @@ class _Reading:
             elif kind == exposure.KIND:
                 self.exposures.append((place, entry.id, Exposure.decode(data)))
             elif kind == "erasure":
-                self.erased[str(orjson.loads(data)["user_id"])] = place
+                told = orjson.loads(data)
+                self.erased[str(told["user_id"])] = Erasure(place, float(told.get("time", 0)))
             else:
                 self.unread.append(entry.id)
         except (KeyError, TypeError, ValueError):
@@ -132,9 +145,12 @@ class _Reading:
     def kept(
         self, rows: Iterable[tuple[int, StreamId, Event | Exposure]]
     ) -> list[tuple[StreamId, Event | Exposure]]:
-        """Those that no later erasure takes away."""
+        """Those that no erasure takes away."""
+        none = Erasure(0, -math.inf)
         return [
-            (id_, fact) for place, id_, fact in rows if place >= self.erased.get(fact.user_id, 0)
+            (id_, fact)
+            for place, id_, fact in rows
+            if not self.erased.get(fact.user_id, none).takes(place, fact)
         ]
 
 

@@ -121,7 +121,7 @@ class Exposures:
         dates = iter(self._facts.shelf.dates(item_ids))  # all looked up at once
         await self._stream.expose(
             [note.line(dates) for note in notes],
-            [Answered(*note[:3], note.arms) for note in notes if note.arms],
+            [Answered(note.user_id, note.arms) for note in notes if note.arms],
         )
 
     async def close(self) -> None:

@@ -27,11 +27,9 @@ KINDS = ("impressions", "clicks", "cold_impressions")
 
 
 class Answered(NamedTuple):
-    """One answer: whose, when (epoch seconds), in which arms."""
+    """One answer: whose, in which arms."""
 
-    request_id: str
     user_id: str
-    time: float
     arms: Sequence[Assignment]
 
 
@@ -43,24 +41,26 @@ class Live:
         self._code = store.code("tally.lua")
 
     def answered(self, pipe: Any, answers: Iterable[Answered]) -> None:
-        """Queue the counting of users by arm, and a note of requests that forced theirs."""
-        users, forced = defaultdict[str, set[str]](set), dict[str, float]()
+        """Queue the counting of users by arm, but for arms that were forced."""
+        users = defaultdict[str, set[str]](set)
         for one in answers:
             for arm in one.arms:
-                if arm.forced:
-                    forced[one.request_id] = one.time
-                else:
+                if not arm.forced:
                     users[users_key(arm.experiment, arm.arm.name)].add(one.user_id)
         for key, some in users.items():
             pipe.pfadd(key, *some)
-        if forced:
-            pipe.zadd(FORCED, forced)
-            pipe.zremrangebyrank(FORCED, 0, -1 - KEPT)
 
     def told(self, pipe: Any, pairs: Sequence[str]) -> None:
         """Queue the counting of what `fields` made of events."""
         if pairs:
             pipe.eval(self._code, 2, COUNTS, FORCED, *pairs)
+
+    async def force(self, request_id: str, now: float) -> None:
+        """Note, before it is answered, that a request forces its arm: its events do not count."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(FORCED, {request_id: now})
+            pipe.zremrangebyrank(FORCED, 0, -1 - KEPT)
+            await pipe.execute()
 
     async def arms(self, one: Experiment) -> list[dict[str, Any]]:
         """Each arm's figures so far, in order."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -72,6 +73,8 @@ async def post_recommend_batch(
 async def _forced(request: Request, header: str | None) -> Mapping[str, str]:
     """Arms by experiment, of `X-Couple-Arm`; who sends it needs the scope `admin` too.
 
+    The live report is told before the answer is given, so that nothing of it counts.
+
     Raises:
         Forbidden: the key does not have it.
         ExperimentRefused: the header is not what it should be.
@@ -83,6 +86,9 @@ async def _forced(request: Request, header: str | None) -> Mapping[str, str]:
     forced = {experiment: arm for experiment, _, arm in pairs}
     if not all(forced) or not all(forced.values()) or len(forced) < len(pairs):
         raise ExperimentRefused("X-Couple-Arm is experiment=arm, or several of them with commas")
+    parts = parts_of(request)
+    with suppress(RedisError):  # it cannot be told of impressions either
+        await parts.live.force(request_id(), parts.clock.now())
     return forced
 
 

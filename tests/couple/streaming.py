@@ -26,11 +26,11 @@ def event(user_id: str, item_id: str, **given: Any) -> Event:
     return Event(user_id, item_id, **facts)
 
 
-def recommended(user_id: str, request_id: str) -> Exposure:
-    """An answer of one candidate."""
+def recommended(user_id: str, request_id: str, time: float = 1.5) -> Exposure:
+    """An answer of one candidate; erasures are told at 1."""
     arms = (Placed("e", "a", 1),)
     shown = (Shown("v1", "model", 7.0),)
-    return Exposure(request_id, user_id, 1.5, "9f3c", "s.1-0", arms, shown)
+    return Exposure(request_id, user_id, time, "9f3c", "s.1-0", arms, shown)
 
 
 def write(redis: Any, *facts: Event | Exposure | str, at: int = 0) -> None:

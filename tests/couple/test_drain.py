@@ -111,6 +111,17 @@ def test_an_erased_user_goes_from_every_day(redis: Any, settings: Settings, out:
     assert kept(out, "recommendations") == []
 
 
+def test_an_answer_on_its_way_when_its_user_is_erased_goes_too(
+    redis: Any, settings: Settings, out: Path
+) -> None:
+    """Its record may follow the erasure; of another user, or given afterwards, it stays."""
+    late = (recommended("u1", "r1", 0.99), recommended("u2", "r2", 0.99))
+    write(redis, "u1", *late, recommended("u1", "r3", 1.01))
+    drain_into(out, settings)
+    table = pl.read_parquet(next(out.glob("day=*/*/recommendations.parquet")))
+    assert table["request_id"].to_list() == ["r2", "r3"]
+
+
 def test_what_a_killed_run_left_aside_is_cleared(redis: Any, settings: Settings, out: Path) -> None:
     """Half a batch is no batch."""
     write(redis, event("u1", "v1"))

@@ -112,11 +112,11 @@ async def test_a_wrong_clock_changes_no_figure(one: Client, redis: Any, hours: f
 
 
 async def test_what_was_forced_is_left_out(one: Client, redis: Any) -> None:
-    """Its user, and the events that name it."""
+    """Its user, and the events that name it, however soon they come."""
     body, headers = {"user_id": "qa"}, {"X-Couple-Arm": "e=a"}
     forced = ok(await one.post("/recommend", json=body, headers=headers))["request_id"]
-    await until_exposed(redis, 1)
     await one.events(told("qa", request_id=forced), told("qa", type="click", request_id=forced))
+    await until_exposed(redis, 1)
     arm = await report(one)
     assert (arm["users"], arm["impressions"], arm["clicks"]) == (0, 0, 0)
 
