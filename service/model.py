@@ -60,7 +60,7 @@ class Model:
     towers: Towers
     item_ids: ItemIds = field(default_factory=ItemIds)
     graph_bytes: int = 0
-    failures: Counter[str] = field(default_factory=Counter, compare=False)  # in answers, by tower
+    failures: Counter[str] = field(default_factory=Counter, compare=False)  # by tower
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Model":
@@ -103,12 +103,14 @@ class Model:
         return self.towers.item(pad_items(items, self.manifest.max_tags))
 
     def item_vectors(self, items: Sequence[Sequence[int]]) -> Vectors:
-        """The same for an answer: where the tower fails, all NaN."""
+        """The same, NaN for each that the tower fails on, so that it costs the others nothing."""
         try:
             return self.embed_items(items)
         except BundleRefused as error:
+            if len(items) > 1:
+                return np.concatenate([self.item_vectors([one]) for one in items])
             self._note("item", error)
-            return np.full((len(items), self.manifest.dim), np.nan, dtype=np.float32)
+            return np.full((1, self.manifest.dim), np.nan, dtype=np.float32)
 
     def known(self, history: Sequence[Watched]) -> Known:
         """A history, oldest item first, as this model's numbers."""
@@ -121,11 +123,11 @@ class Model:
         )
 
     def user_vectors(self, known: Sequence[Known]) -> Vectors:
-        """`embed_users` for answers: NaN for whose history the tower fails, so others answer."""
+        """`embed_users`, with NaN for each that the tower fails on likewise."""
         try:
             return self.embed_users(known)
         except BundleRefused as error:
-            if len(known) > 1:  # perhaps one of them brought it on all
+            if len(known) > 1:
                 return np.concatenate([self.user_vectors([one]) for one in known])
             self._note("user", error)
             shape = 1, self.manifest.interests, self.manifest.dim
@@ -134,7 +136,7 @@ class Model:
     def _note(self, tower: str, error: BundleRefused) -> None:
         self.failures[tower] += 1
         if self.failures[tower] == 1:  # once is enough: `degraded` says when it goes on
-            log.error("model %s fails as it answers: %s", self.manifest.version, error)
+            log.error("model %s fails, and goes on without: %s", self.manifest.version, error)
 
     def embed_users(self, known: Sequence[Known]) -> Vectors:
         """Histories of B users → [B, I, D]; in company a user's vector changes by rounding only."""

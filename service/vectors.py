@@ -33,7 +33,7 @@ class VectorShelf:
             and one.item.domain in targets
             and (ids := self._model.reading(one.item).ids)
         ]
-        vectors = self._model.embed_items([ids for _, ids in tagged])
+        vectors = self._model.item_vectors([ids for _, ids in tagged])
         sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)
         kept = [item for (item, _), keep in zip(tagged, sound, strict=True) if keep]
         stored = {item.item_id for item in kept}

@@ -13,6 +13,7 @@ from service.catalogue import Stored
 from service.item import Item
 from service.model import Model
 from service.vectors import VectorShelf
+from tests.service import tiny
 
 
 class Broken:
@@ -72,3 +73,14 @@ def test_vectors_that_are_not_sound_are_left_out_alone(model: Model) -> None:
     put(shelf, item("a", "wok"), item("b", "wok"), item("c", "wok"))
     put(shelf, item("a", "cats"), item("b", "dogs"), item("d", "noodles"))
     assert shelf.index.ids() == {"c", "d"}
+
+
+def test_an_item_that_the_tower_fails_on_costs_no_other(tmp_path: Path) -> None:
+    """Its tag is past the table, which onnxruntime refuses: whatever came with it is there."""
+    short = tiny.item_tower(tiny.table()[: len(tiny.TAGS) - 1])
+    model = Model.of(open_bundle(tiny.write_bundle(tmp_path, item=short)))
+    shelf = VectorShelf(model)
+    put(shelf, item("a", "wok"), item("b", "goals"), item("c", "dogs"))
+    put(shelf, item("c", "goals"))
+    assert shelf.index.ids() == {"a"}
+    assert model.failures == {"item": 2}
