@@ -107,10 +107,10 @@ def create_app(settings: Settings) -> Application:
     metrics, doors = Metrics(), budgets(settings)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Metrics]]:
         async with AsyncExitStack() as stack:
             app.state.parts = await _build(settings, stack, metrics, doors)
-            yield
+            yield {"metrics": metrics}  # for connections, which answer what is no request
 
     app = Application(
         title="COUPLE",

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from service.metrics import Metrics
 from service.problem import HEADER, MEDIA_TYPE, RETRY_AFTER, document, problem
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
@@ -63,6 +64,7 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = config.limits
+        self._metrics: Metrics = app_state["metrics"]
         self._begun = self._heading = False  # a request; its head
         self._head_bytes = 0
         self._due = inf  # when what the caller owes us must be here
@@ -143,6 +145,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int, detail: str) -> None:
         """Answer before any application could, and hang up."""
+        self._metrics.refused(status)
         request_id = uuid4().hex
         body = document(status, detail, request_id)
         head = (
@@ -160,6 +163,7 @@ class Connection(HttpToolsProtocol):
         if scope["path"] in HEALTH:
             await self.config.loaded_app(scope, receive, send)
             return
+        self._metrics.refused(503)
         correlation_id.set(uuid4().hex)
         headers = {**RETRY_AFTER, "Connection": "close", HEADER: correlation_id.get() or ""}
         await problem(503, FULL, headers=headers)(scope, receive, send)

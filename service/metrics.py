@@ -97,6 +97,10 @@ class Metrics:
                 histogram = self._routes[route] = Histogram(families.REQUEST_S, route)
             histogram.add(seconds)
 
+    def refused(self, status: int) -> None:
+        """What was answered before any route could be asked."""
+        self.requests["other", "-", status] += 1
+
     def staged(self, began: float, read: float, embedded: float, ended: float) -> None:
         """One call of /recommend: when each stage began, and when the last ended; seconds."""
         self.stages["histories"].add(read - began)

@@ -78,14 +78,14 @@ def _caught_up(lifespan: Lifespan) -> Lifespan:
     """Listen only once ready: until then others on this address answer, or callers queue."""
 
     @asynccontextmanager
-    async def patient(app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan(app):
+    async def patient(app: FastAPI) -> AsyncIterator[Any]:
+        async with lifespan(app) as state:
             with suppress(TimeoutError):
                 async with asyncio.timeout(START_S):
                     while not app.state.parts.generations.ready:  # noqa: ASYNC110  # it has no event
                         await asyncio.sleep(POLL_S)
             await rehearse(app.state.parts.recommender)
-            yield
+            yield state
 
     return patient
 

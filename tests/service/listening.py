@@ -11,6 +11,7 @@ import uvicorn
 
 from service.app import create_app
 from service.connection import Configuration, Limits
+from service.metrics import Metrics
 from service.server import bind
 from service.settings import Settings
 from tests.service.running import until
@@ -19,9 +20,10 @@ from tests.service.running import until
 class Listening:
     """A worker at a port; `connect` gives a connection to write bytes to."""
 
-    def __init__(self, server: uvicorn.Server, port: int) -> None:
+    def __init__(self, server: uvicorn.Server, port: int, metrics: Metrics) -> None:
         self.server = server
         self.port = port
+        self.metrics = metrics
         self._lines: list[Line] = []
 
     async def connect(self, said: bytes = b"") -> "Line":
@@ -101,7 +103,7 @@ async def listening(settings: Settings, limits: Limits) -> AsyncIterator[Listeni
             return server.started and app.state.parts.tail.ready
 
         await until(ready)
-        worker = Listening(server, port)
+        worker = Listening(server, port, app.state.parts.metrics)
         try:
             yield worker
         finally:

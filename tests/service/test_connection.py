@@ -101,6 +101,17 @@ async def test_what_is_no_http_is_a_problem_like_any_other(worker: Listening) ->
     assert problem["request_id"] == headers["x-request-id"]
 
 
+async def test_what_is_refused_before_any_route_is_counted(settings: Settings) -> None:
+    """A head without end, no HTTP, a connection too many: each with its status."""
+    async with listening(settings, Limits(10, 10, connections=1)) as worker:
+        endless = b"GET /livez HTTP/1.1\r\nx: " + b"x" * HEAD_BYTES
+        said = (request(), endless, b"hello\r\n\r\n", request("/recommend", ASK))
+        heard = [await (await worker.connect(one)).hear() for one in said]
+        assert [status for status, _, _ in heard] == [200, 431, 400, 503]
+        for status in (431, 400, 503):
+            assert worker.metrics.requests["other", "-", status] == 1
+
+
 async def test_beyond_the_limit_only_health_is_told(settings: Settings) -> None:
     """A 503 that says when to come back; beyond the spare ones even before a word is said."""
     async with listening(settings, Limits(10, 10, connections=2)) as worker:
