@@ -189,6 +189,9 @@ async def _build(
     histories = Histories(redis, *lengths)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
+    telling = Telling(Seats(settings.state / "metrics"), figures)
+    if settings.metrics:
+        stack.push_async_callback(telling.close)
     tasks = (
         tail.run(clock, settings.tail_block_ms),
         rollout.run(Control(tail_redis), host, settings.tail_block_ms),
@@ -197,6 +200,7 @@ async def _build(
         exposures.run(),
         attention.run(settings.attention_interval_ms),
         *_chores(settings, host, generations, tail_catalogue, clock),
+        *([telling.run()] if settings.metrics else ()),
     )
     shared = (generations, guarded, catalogue, facts, clock, _channels(settings, facts, attention))
     arms = Treatments(generations, settings.channels)
@@ -204,7 +208,7 @@ async def _build(
     return Parts(
         *(settings, clock, catalogue, histories, generations, facts, tail, recorder, rollout),
         Recommender(*shared, arms, settings.after_timeout_ms / 1000, counted),
-        *(metrics, exposures, live, _telling(settings, stack, figures)),
+        *(metrics, exposures, live, telling),
         tuple(_start(stack, one) for one in tasks),
     )
 
@@ -240,14 +244,6 @@ def _channels(
         "fresh": FreshChannel(facts, settings.fresh_exposures),
         "popular": PopularChannel(facts, attention, settings.popular_half_life_s),
     }
-
-
-def _telling(settings: Settings, stack: AsyncExitStack, figures: Figures) -> Telling:
-    told = Telling(Seats(settings.state / "metrics"), figures)
-    if settings.metrics:
-        stack.push_async_callback(told.close)
-        _start(stack, told.run())
-    return told
 
 
 def _start(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

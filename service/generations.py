@@ -101,6 +101,11 @@ class Generations:
         return self._tail.ready and self.settled and self.active.sequence is not None
 
     @property
+    def tasks(self) -> Sequence["asyncio.Task[None]"]:
+        """One for each model that is coming; it ends when that has come."""
+        return [rising.task for rising in self._rising.values()]
+
+    @property
     def experiments(self) -> Experiments:
         """Those that divide the users now."""
         return self._plan.experiments
@@ -141,7 +146,7 @@ class Generations:
 
     async def close(self) -> None:
         """Stop bringing up what is on its way."""
-        await asyncio.gather(*(background.cancel(rising.task) for rising in self._rising.values()))
+        await asyncio.gather(*(background.cancel(task) for task in self.tasks))
 
     def _rank(self, version: str) -> State:
         if version == self.active.version:

@@ -15,7 +15,8 @@ router = APIRouter(tags=["health"])
 @router.get("/livez", responses={200: {"model": LiveAnswer}, 503: {"model": LiveAnswer}})
 async def livez(request: Request) -> Response:
     """The process answers, and what it does in the background goes on."""
-    alive = not any(task.done() for task in parts_of(request).background)
+    parts = parts_of(request)
+    alive = not any(task.done() for task in (*parts.background, *parts.generations.tasks))
     return answer(200 if alive else 503, status="alive" if alive else "broken", pid=os.getpid())
 
 
