@@ -213,7 +213,7 @@ class ExperimentAnswer(BaseModel):
 
 
 class ExperimentsAnswer(BaseModel):
-    """`experiments` run; names and salts of those that `ended` stay taken."""
+    """`experiments` run; names and salts of the 200 that `ended` last are taken."""
 
     request_id: str
     revision: int

@@ -17,6 +17,7 @@ from service.text import Body
 
 Resolve = Callable[[str], str | None]  # a bundle's name or version → its version, if it is there
 NOBODY: Mapping[str, str] = {}
+KEPT = 200  # experiments that ended, the latest: each entry of the control stream holds them all
 
 
 class Put(Body):
@@ -63,7 +64,7 @@ class Lane(NamedTuple):
 
 
 class Experiments(Body):
-    """Those that run and those that ended; `revision` counts the changes."""
+    """Those that run and the last `KEPT` that ended; `revision` counts the changes."""
 
     revision: NonNegativeInt = 0
     running: tuple[Experiment, ...] = ()
@@ -114,7 +115,7 @@ class Experiments(Body):
         return Experiments(
             revision=self.revision + 1,
             running=tuple(one for one in self.running if one.name != name),
-            ended=(*self.ended, self.by_name[name]),
+            ended=(*self.ended, self.by_name[name])[-KEPT:],
         )
 
     def _check(self, new: Experiment) -> None:

@@ -65,9 +65,8 @@ class Live:
     async def arms(self, one: Experiment) -> list[dict[str, Any]]:
         """Each arm's figures so far, in order."""
         names = [arm.name for arm in one.arms]
-        fields = [f"{one.name}:{name}:{kind}" for name in names for kind in KINDS]
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(COUNTS, fields)
+            pipe.hmget(COUNTS, _counted(one))
             for name in names:
                 pipe.pfcount(users_key(one.name, name))
             found, *users = await pipe.execute()
@@ -76,6 +75,15 @@ class Live:
             _figures(name, some, dict(zip(KINDS, counts, strict=False)))
             for name, some in zip(names, users, strict=True)
         ]
+
+    async def forget(self, one: Experiment) -> None:
+        """Drop its figures: its name may be another's from now on."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hdel(COUNTS, *_counted(one))
+            pipe.hdel(ANALYSES, one.name)
+            for arm in one.arms:
+                pipe.delete(users_key(one.name, arm.name))
+            await pipe.execute()
 
     async def keep(self, name: str, analysis: str) -> None:
         """Store an analysis, JSON, in place of the one before."""
@@ -88,6 +96,11 @@ class Live:
             return orjson.loads(text) if text else None
         except orjson.JSONDecodeError:
             return None
+
+
+def _counted(one: Experiment) -> list[str]:
+    """Its fields of `COUNTS`."""
+    return [f"{one.name}:{arm.name}:{kind}" for arm in one.arms for kind in KINDS]
 
 
 def users_key(experiment: str, arm: str) -> str:

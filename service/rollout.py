@@ -113,9 +113,16 @@ class Rollout:
         made = partial(self._defined, given=given)
         return (await self._change(f"define experiment {given.name}", made)).experiments
 
-    async def end(self, name: str) -> None:
-        """End an experiment; raise NotFound when none of this name runs."""
-        await self._change(f"end experiment {name}", lambda plan: plan.end(name))
+    async def end(self, name: str) -> list[Experiment]:
+        """End an experiment; those that ended so long ago that they are forgotten for it.
+
+        Raises:
+            NotFound: none of this name runs.
+        """
+        before = self._generations.experiments.ended
+        after = await self._change(f"end experiment {name}", lambda plan: plan.end(name))
+        kept = {one.name for one in (*after.experiments.running, *after.experiments.ended)}
+        return [one for one in before if one.name not in kept]
 
     def _folder(self, path: str) -> Path:
         root = self._bundles.resolve()

@@ -20,7 +20,7 @@ Name = Annotated[str, Path(pattern=SPELLING, max_length=64)]
 
 @router.get("/experiments", responses=documented(401, 403, answer=ExperimentsAnswer))
 async def get_experiments(request: Request) -> Response:
-    """All definitions: those that run, and those that ended, whose names and salts are taken."""
+    """All definitions: those that run, and the last that ended: their names and salts are taken."""
     state = parts_of(request).generations.experiments
     return answer(
         revision=state.revision,
@@ -56,8 +56,10 @@ async def put_experiment(request: Request, name: Name) -> Response:
     "/experiments/{name}", responses=documented(401, 403, 404, 422, 503, answer=EndAnswer)
 )
 async def delete_experiment(request: Request, name: Name) -> Response:
-    """End it: its users get what everybody gets. Its name and salt stay its own."""
-    await parts_of(request).rollout.end(name)
+    """End it: its users get what everybody gets. Its name and salt stay its own for long."""
+    parts = parts_of(request)
+    for one in await parts.rollout.end(name):
+        await parts.live.forget(one)
     return answer(name=name, status="ended")
 
 

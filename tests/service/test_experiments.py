@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import ExperimentConflict, ExperimentRefused, NotFound
-from service.experiments import ENTRY, Delete, Experiments, Put, pinned
+from service.experiments import ENTRY, KEPT, Delete, Experiments, Put, pinned
 from tests.service.defining import arms, experiment, running
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +46,18 @@ def test_the_fold_of_entries_is_the_state() -> None:
     again = Experiments.model_validate_json(state.model_dump_json())
     assert again == state
     assert again.assigned("u7") == state.assigned("u7")
+
+
+def test_of_those_that_ended_the_last_stay() -> None:
+    """So an entry of the stream does not grow for ever; names and salts of the rest are free."""
+    state = Experiments()
+    for n in range(KEPT + 1):
+        state = state.then(Put(experiment=experiment(name=f"e{n}", salt=f"s{n}", arms=PLAIN)))
+        state = state.then(Delete(name=f"e{n}"))
+    assert [one.name for one in state.ended] == [f"e{n}" for n in range(1, KEPT + 1)]
+    state.then(Put(experiment=experiment(name="e0", salt="other")))
+    with pytest.raises(ExperimentConflict, match="are frozen"):
+        state.then(Put(experiment=experiment(name="e1", salt="other")))
 
 
 def test_the_same_definition_again_changes_nothing() -> None:

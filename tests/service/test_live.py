@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.catalogue import POPULAR, SEEN
-from service.live import ANALYSES
+from service.live import ANALYSES, COUNTS, users_key
 from tests.service.conftest import Configure
 from tests.service.defining import arms
 from tests.service.exposing import until_exposed
@@ -137,3 +137,15 @@ async def test_an_experiment_that_ended_can_be_looked_at(one: Client) -> None:
     await one.events(told(request_id="r"))
     assert (await report(one))["impressions"] == 1
     refused(await one.get("/experiments/f/report"), 404)
+
+
+async def test_one_that_is_forgotten_leaves_nothing(one: Client, redis: Any) -> None:
+    """Counts, users and analysis: after many others have ended, another may take its name."""
+    await one.recommend("u1")
+    await until_exposed(redis, 1)
+    await one.events(told(request_id="r"))
+    redis.hset(ANALYSES, "e", "{}")
+    live, experiments = one.app.state.parts.live, one.app.state.parts.generations.experiments
+    assert redis.exists(COUNTS, users_key("e", "a")) == 2
+    await live.forget(experiments.by_name["e"])
+    assert redis.exists(COUNTS, users_key("e", "a"), ANALYSES) == 0
