@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from couple.findings import Finding, look, mend, well
 from service.catalogue import IDS
+from service.event_stream import KEY
 from service.settings import Settings
 from service.store import OLDEST
 
@@ -20,6 +21,8 @@ PINGS = 20
 TIMEOUT_S = 2.0
 SKEW_S = 1.0  # replicas take Redis' clock; beyond that, `published_at` of other hosts looks wrong
 FULL = 0.8  # of maxmemory
+ENTRY_BYTES = 1200  # of the event stream, as it is for a recommendation
+SHORT_S = 600.0  # of events that a drain may miss
 
 
 def examine(settings: Settings, now: Callable[[], float] = time.time) -> tuple[list[Finding], int]:
@@ -57,6 +60,7 @@ def _findings(redis: Redis, settings: Settings, now: Callable[[], float]) -> Ite
     yield from _configured(redis)
     yield _written(info)
     yield _room(info)
+    yield _stream(redis, info, settings, now())
     yield _latency(redis, settings)
     yield _clock(redis, now)
 
@@ -134,6 +138,24 @@ def _room(info: dict[str, Any]) -> Finding:
     if used > FULL * most:
         return look("store size", found, "raise maxmemory: a full store takes no more items")
     return well("store size", found)
+
+
+def _stream(redis: Redis, info: dict[str, Any], settings: Settings, now: float) -> Finding:
+    """Whether the event stream has room, and how far back it reaches: what is older is gone."""
+    held: Any = redis.xlen(KEY)
+    oldest: Any = redis.xrange(KEY, count=1)
+    most = settings.events_length
+    back = now - int(oldest[0][0].split("-")[0]) / 1000 if oldest else 0.0
+    found = f"{held:,} of about {most:,} entries, {back / 60:,.0f} minutes back"
+    wanted = ENTRY_BYTES * max(0, most - held)
+    room = int(info.get("maxmemory", 0)) - int(info["used_memory"])
+    if info.get("maxmemory") and wanted > room:
+        advice = f"full, it takes {_mb(wanted)} more: raise maxmemory, or lower"
+        return look("events", found, f"{advice} COUPLE_EVENTS_LENGTH")
+    if held >= most and back < SHORT_S:
+        advice = "drain it more often than that, or raise COUPLE_EVENTS_LENGTH"
+        return look("events", found, advice)
+    return well("events", found)
 
 
 def _latency(redis: Redis, settings: Settings) -> Finding:

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         86_400, gt=0, description="how long the item log and tombstones are kept, seconds"
     )
     events_length: int = Field(
-        1_000_000, ge=1, description="events that the event stream keeps, about"
+        250_000, ge=1, description="entries that the event stream keeps, about 1.2 kB each"
     )
     exposure_buffer: int = Field(
         10_000,

@@ -110,6 +110,19 @@ def test_a_store_that_is_nearly_full_is_worth_a_look(server: ValkeyServer, redis
     assert (code, found["store size"]["state"]) == (0, "look")
 
 
+def test_an_event_stream_without_room_is_worth_a_look(server: ValkeyServer, redis: Any) -> None:
+    """It is full and reaches back for moments only, or the store is too small for all of it."""
+    for _ in range(5):
+        redis.xadd("couple:events", {"kind": "event"})
+    told = [examined(url(server), COUPLE_EVENTS_LENGTH=str(most))[1] for most in (4, 10**6)]
+    redis.config_set("maxmemory", int(redis.info()["used_memory"] * 10))
+    told.append(examined(url(server), COUPLE_EVENTS_LENGTH=str(10**7))[1])
+    redis.delete("couple:events")
+    assert [one["events"]["state"] for one in told] == ["look", "well", "look"]
+    assert "5 of about 4 entries, 0 minutes back" in told[0]["events"]["found"]
+    assert "lower COUPLE_EVENTS_LENGTH" in told[2]["events"]["advice"]
+
+
 def test_a_replica_takes_no_writes(server: ValkeyServer, redis: Any) -> None:
     """Its master is to be named."""
     redis.replicaof("127.0.0.1", "1")
