@@ -173,15 +173,18 @@ class Facts:
         """The newest items of a domain, live or not."""
         return self._windows.get(self._domains.get(domain, -1), Newest())
 
-    def latest(self, terms: Terms, wanted: int) -> RowNumbers:
-        """Eligible rows, the newest first: `wanted` where there are as many, or even more."""
+    def latest(self, terms: Terms, wanted: int) -> list[RowNumbers]:
+        """Eligible rows, the newest first, those of each domain apart where they are so here.
+
+        The newest `wanted` of all are among them, where there are as many.
+        """
         if not self._narrow(terms.filters):
             found = [self._in_window(domain, terms, wanted) for domain in set(terms.domains)]
             enough = [rows for rows in found if rows is not None]
             if len(enough) == len(found):
-                return self._merged(enough)
+                return enough
         rows = self._all(terms.filters)
-        return self.newest_of(rows[self.eligible(rows, terms)], wanted)
+        return [self.newest_of(rows[self.eligible(rows, terms)], wanted)]
 
     def _in_window(self, domain: str, terms: Terms, wanted: int) -> RowNumbers | None:
         """Eligible rows of a domain's window; None where older ones may be wanted too."""
@@ -189,12 +192,11 @@ class Facts:
         rows = window.rows[self.eligible(window.rows, terms)]
         return rows if window.whole or len(rows) >= wanted else None
 
-    def _merged(self, found: Sequence[RowNumbers]) -> RowNumbers:
-        """All of these, the newest first, as each of them is."""
+    def merged(self, found: Sequence[RowNumbers], count: int) -> RowNumbers:
+        """The newest `count` of rows that stand newest first in each of `found`."""
         if len(found) == 1:
-            return found[0]
-        rows = np.concatenate([NO_ROWS, *found])
-        return self.newest_of(rows, len(rows))
+            return found[0][:count]
+        return self.newest_of(np.concatenate([NO_ROWS, *(rows[:count] for rows in found)]), count)
 
     def _narrow(self, filters: Attributes) -> bool:
         """Whether looking at all that match is less work than looking at the newest."""

@@ -19,9 +19,9 @@ class FreshChannel:
     def find(self, question: Question, wanted: int) -> Candidates:
         """Score: 1 / (1 + days since publication), and one more while impressions are owed."""
         facts, terms = self._facts.shelf, question.terms
-        rows = facts.latest(terms, wanted)
-        owed = facts.seen(rows) < self._exposures
-        rows = np.concatenate([rows[owed], rows[~owed]])[:wanted]
-        owed = np.arange(len(rows)) < np.count_nonzero(owed)
-        scores = owed + 1 / (1 + (terms.now - facts.published(rows)) / DAY_S)
+        found = [(rows, facts.seen(rows) < self._exposures) for rows in facts.latest(terms, wanted)]
+        first = facts.merged([rows[owed] for rows, owed in found], wanted)
+        rest = facts.merged([rows[~owed] for rows, owed in found], wanted - len(first))
+        rows = np.concatenate([first, rest])
+        scores = (np.arange(len(rows)) < len(first)) + 1 / (1 + (terms.now - facts.published(rows)) / DAY_S)
         return list(zip(facts.ids(rows), scores.tolist(), strict=True))

@@ -40,7 +40,7 @@ def filled(*items: Stored) -> Facts:
 
 
 def newest_ids(facts: Facts, terms: Terms, count: int = 100) -> list[str]:
-    return facts.ids(facts.latest(terms, count))[:count]
+    return facts.ids(facts.merged(facts.latest(terms, count), count))
 
 
 def window_ids(facts: Facts) -> list[str]:
