@@ -1,8 +1,8 @@
 """Many queries at once: what a look at the lists gives to each of them.
 
-Which lists are near is found for many by one product of matrices, and what numpy does with an
-answer costs a call whether it is one query's or thirty's. It is the first half of `index.search`;
-who is not done by it is searched for alone, from the start.
+What numpy does with an answer costs a call whether it is one query's or thirty's. A look at few
+lists says how good the k-th best is at least, and a second one takes in all that can hold better
+(`index.reach`). Who is not done by it is searched for alone, from the start, by `index.search`.
 
 Shapes: B queries of one interest, D dimensions, P lists probed, F items found, k wanted.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from operator import contains
 from typing import NamedTuple
@@ -18,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.lists import NOTHING, Nearest, Vectors, early
+from index.lists import NOTHING, Nearest, Vectors
 from index.probes import WIDER
 from index.rows import BITS, RowNumbers, prints_of
-from index.scan import Scores
+from index.scan import Scores, products
 from index.search import BARRED, SLACK, Ranked, State, ranked
 
 AT_ONCE = 32  # queries at most: more gain nothing
@@ -64,7 +65,7 @@ class Kept(NamedTuple):
     floors: Scores  # [B] no row that was looked at, counts and is not here has a higher score
 
 
-@dataclass(slots=True)
+@dataclass
 class Batch:
     """Queries [B, D] for k items each that are live and not excluded."""
 
@@ -75,40 +76,28 @@ class Batch:
     excluded: Sequence[AbstractSet[str]]  # B
 
     def best(self) -> list[Ranked | None]:
-        """What `Search.best` gives, or None where one look at near lists does not tell."""
+        """What `Search.best` gives, or None where looks at near lists do not tell."""
         lists, probes = self.state.lists, self.state.probes
         depth = self.k + min(max(map(len, self.excluded)), BARRED)
         fetch, first = depth + SLACK, min(probes.first(depth), lists.count)
         if not self.k < fetch <= len(lists):
             return [None] * len(self.queries)
-        near = lists.nearest(self.queries, first)
-        kept = self._look(fetch, near)
-        found = self._ranked(kept)
-        if first < lists.count:
-            late = np.flatnonzero(self._late(kept.rows[:, : self.k], near) > probes.late * self.k)
-            self._again(late, min(first * WIDER, lists.count), fetch, found)
-        return found
+        if first == lists.count:
+            return self._ranked(self._look(fetch, lists.nearest(self.queries, first)))
+        begun, look = probes.look(depth), probes.look(self.k)
+        if begun is None or look is None:
+            return [None] * len(self.queries)
+        near = products(self.queries, lists.centroids)
+        nearest = lists.nearest(self.queries, begun.first)
+        least = self._least(self._look(fetch, nearest), look.below)
+        _bound(least, near, min(WIDER * first, lists.count))
+        return self._ranked(self._look(fetch, _padded(near, nearest[1], near >= least[:, None])))
 
-    def _late(self, rows: RowNumbers, near: Nearest) -> NDArray[np.int64]:
-        """[B] how many of each query's rows lie in the last quarter of its lists."""
-        lists, (_, numbers) = self.state.lists, near
-        each = np.arange(len(rows))[:, None]
-        first = np.zeros((len(rows), lists.count), dtype=bool)
-        first[each, numbers[:, : early(numbers.shape[1])]] = True
-        late: NDArray[np.int64] = np.count_nonzero(~first[each, lists.homes(rows)], axis=1)
-        return late
-
-    def _again(
-        self, places: NDArray[np.int64], probes: int, fetch: int, found: list[Ranked | None]
-    ) -> None:
-        """Ask more lists for those of whom too much came late."""
-        if not len(places):
-            return
-        excluded = [self.excluded[place] for place in places.tolist()]
-        some = Batch(self.state, self.queries[places], self.k, self.now, excluded)
-        kept = some._look(fetch, self.state.lists.nearest(some.queries, probes))
-        for place, one in zip(places.tolist(), some._ranked(kept), strict=True):
-            found[place] = one
+    def _least(self, kept: Kept, below: float) -> Scores:
+        """[B] how near a list must be to hold better than what the first lists gave."""
+        least: Scores = kept.scores[:, self.k - 1] - below * np.linalg.norm(self.queries, axis=1)
+        least[kept.counts < self.k] = np.inf  # who has so few is searched for alone
+        return least
 
     def _look(self, fetch: int, near: Nearest) -> Kept:
         scores, rows = self.state.lists.search_in(near, self.queries, fetch)
@@ -131,16 +120,21 @@ class Batch:
 
     def _drop_excluded(self, rows: RowNumbers, counting: Marks) -> None:
         """By some bits of the ids first: ids themselves lie all over the memory."""
-        stored, sizes = self.state.rows, [len(ids) for ids in self.excluded]
-        if not any(sizes):
+        if not any(self.excluded):
             return
-        each = np.arange(len(rows))
-        barred = np.zeros((len(rows), BITS + 1), dtype=bool)
-        barred[np.repeat(each, sizes), prints_of(list(chain(*self.excluded)))] = True
-        places = np.nonzero(barred[each[:, None], stored.prints[rows]] & counting)
+        stored, each = self.state.rows, np.arange(len(rows))
+        places = np.nonzero(self._barred[each[:, None], stored.prints[rows]] & counting)
         named = stored.ids[rows[places]].tolist()
         excluded = map(self.excluded.__getitem__, places[0].tolist())
         counting[places] = ~np.fromiter(map(contains, excluded, named), bool, len(named))
+
+    @cached_property
+    def _barred(self) -> Marks:
+        """[B, BITS + 1] which bits the ids have that are excluded for each query."""
+        sizes = list(map(len, self.excluded))
+        barred = np.zeros((len(sizes), BITS + 1), dtype=bool)
+        barred[np.repeat(np.arange(len(sizes)), sizes), prints_of(list(chain(*self.excluded)))] = 1
+        return barred
 
     def _ranked(self, kept: Kept) -> list[Ranked | None]:
         k, ids = self.k, self.state.rows.ids
@@ -155,3 +149,20 @@ class Batch:
             mine = kept.scores[place, :count], kept.rows[place, :count]
             found[place] = ranked(ids, k, *mine) if whole[place] else None
         return found
+
+
+def _bound(least: Scores, near: Scores, most: int) -> None:
+    """Raise what is so low that more lists than `most` would be read."""
+    counts = np.count_nonzero(near >= least[:, None], axis=1)
+    for place in np.flatnonzero(counts > most).tolist():
+        least[place] = np.partition(near[place], -most)[-most]
+
+
+def _padded(near: Scores, first: RowNumbers, wanted: Marks) -> Nearest:
+    """The first lists [B, P] of each query and all wanted [B, C]; NOTHING where it has fewer."""
+    np.put_along_axis(wanted, first, values=False, axis=1)
+    begun, counts = first.shape[1], np.count_nonzero(wanted, axis=1)
+    numbers = np.full((len(near), begun + int(counts.max())), NOTHING)
+    numbers[:, :begun] = first
+    numbers[:, begun:][np.arange(counts.max()) < counts[:, None]] = np.nonzero(wanted)[1]
+    return np.take_along_axis(near, numbers, axis=1), numbers

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.lists import Lists, Vectors, early
+from index.reach import DEPTHS, Best, Look, Reach
+from index.scan import products
 
 DEPTH = 1024  # items found exactly for each query; deeper than that is an estimate
-DEPTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # that are simulated: it takes milliseconds
 DEEPER = 0.7  # probes grow with depth to this power beyond what was measured
 WIDER = 4  # times as many lists, where too much comes late
 TRIED = 20  # numbers of probes, each a fifth below the one before
@@ -30,6 +31,7 @@ class Probes:
     places: NDArray[np.int32]  # [Q, T] probes that reach each query's items, best item first
     lists: int  # C
     target: float  # mean share of the items that must be reached
+    reach: Reach | None = None  # where scores were measured too
     _known: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
     _begun: dict[int, int] = field(default_factory=dict, compare=False, repr=False)
 
@@ -75,6 +77,10 @@ class Probes:
         part = (depth - below) / max(1, above - below)
         return round((1 - part) * self._begin(below) + part * self._begin(above))
 
+    def look(self, depth: int) -> Look | None:
+        """How to look for so many items of many queries; None where that was not measured."""
+        return self.reach.at(depth) if self.reach else None
+
     def _begin(self, depth: int) -> int:
         found = self._begun.get(depth)
         if found is None:
@@ -94,7 +100,7 @@ class Probes:
         """
         if self.target == 1 or depth > self.places.shape[1]:
             return self.of(depth)
-        aim = self.target + MARGIN * (1 - self.target)
+        aim = _aim(self.target)
         most = min(2 * self.of(depth), self.lists)
         tried = (round(most / 2 ** (step / 4)) for step in range(TRIED))
         enough = takewhile(lambda one: self.widened_recall(one, depth) >= aim, tried)
@@ -128,21 +134,26 @@ def measure(
         return Probes.everything(lists.count, target)
     slices = lists.slices()
     depth = min(DEPTH, len(lists))
-    places = [_places(lists, query, depth, slices, lock) for query in queries]
-    shortest = min(map(len, places))
+    found = [_best(lists, query, depth, slices, lock) for query in queries]
+    shortest = min(len(places) for places, _, _ in found)
     if not shortest:  # all items left meanwhile
         return Probes.everything(lists.count, target)
-    return Probes(np.stack([one[:shortest] for one in places]), lists.count, target).prepared()
+    places, scores, nearness = (
+        np.stack([one[:shortest] for one in column]) for column in zip(*found, strict=True)
+    )
+    best = Best(places, scores, nearness, np.linalg.norm(queries, axis=1))
+    reach = Reach.measured(best, lists.count, _aim(target)) if target < 1 else None
+    return Probes(places, lists.count, target, reach).prepared()
 
 
-def _places(
+def _best(
     lists: Lists,
     query: Vectors,
     depth: int,
     slices: list[tuple[int, int]],
     lock: AbstractContextManager[object],
-) -> NDArray[np.int32]:
-    """For each of the query's best items the probes that it takes to reach its list: [T]."""
+) -> tuple[NDArray[np.int32], Vectors, Vectors]:
+    """The query's best items as `Best` has them: [T] each."""
     scores, homes = np.empty(0, np.float32), np.empty(0, np.int64)
     for start, end in slices:
         with lock:
@@ -150,7 +161,13 @@ def _places(
         scores, homes = np.append(scores, more[0]), np.append(homes, more[1])
         best = np.argsort(-scores, kind="stable")[:depth]
         scores, homes = scores[best], homes[best]
-    return lists.nearness(query)[homes].astype(np.int32)
+    near = products(query[None], lists.centroids)[0]
+    return lists.nearness(query)[homes].astype(np.int32), scores, near[homes]
+
+
+def _aim(target: float) -> float:
+    """The recall to have on the sample, so that other queries have the target."""
+    return target + MARGIN * (1 - target)
 
 
 def _further(depth: float, measured: int) -> float:
