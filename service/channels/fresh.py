@@ -22,6 +22,6 @@ class FreshChannel:
         found = [(rows, facts.seen(rows) < self._exposures) for rows in facts.latest(terms, wanted)]
         first = facts.merged([rows[owed] for rows, owed in found], wanted)
         rest = facts.merged([rows[~owed] for rows, owed in found], wanted - len(first))
-        rows = np.concatenate([first, rest])
-        scores = (np.arange(len(rows)) < len(first)) + 1 / (1 + (terms.now - facts.published(rows)) / DAY_S)
+        rows, owed = np.concatenate([first, rest]), [1] * len(first) + [0] * len(rest)
+        scores = owed + 1 / (1 + (terms.now - facts.published(rows)) / DAY_S)
         return list(zip(facts.ids(rows), scores.tolist(), strict=True))
