@@ -34,6 +34,7 @@ from service.replica import Replica, reached
 from service.sequence import LogSequence
 from service.terms import Terms
 from service.treatments import Treatment, Treatments
+from service.turns import in_turns
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ class Recommender:
             await self._wait_for_all([one.generation for one in treatments], after)
         pasts = await self._pasts(asks)
         read = now()
-        asked = [self._asked(*one) for one in zip(asks, treatments, pasts, strict=True)]
+        known = in_turns(zip(asks, treatments, pasts, strict=True))
+        asked = [self._asked(*one) async for one in known]
         looks = await _looks(asked)
         looked = now()
         answers: list[Answer] = []

@@ -1,10 +1,10 @@
 """`/recommend`: candidates for one user, `/recommend/batch`: for several."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Header, Request
 from redis.exceptions import RedisError
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from service.requests import RecommendBatchBody, RecommendBody
 from service.routes.candidates import after_of, tell
 from service.routes.direct import Direct
 from service.routes.wire import BODY, answer, documented, read, request_id, takes
+from service.turns import in_turns
 
 ALLOWED = Allowed("recommend")
 MAY_FORCE = Allowed("admin")
@@ -62,11 +63,9 @@ async def post_recommend_batch(
     pairs = list(zip(body.requests, answers, strict=True))
     items = await _explained(parts, [found for one, found in pairs if one.explain])
     results = []
-    for one, found in pairs:
+    async for one, found in in_turns(pairs):
         parts.exposures.note(request_id(), one.user_id, found)
-        if one.explain:
-            await asyncio.sleep(0)  # explanations take milliseconds: others have their turn
-        results.append(_result(one, found, items))
+        results.append(orjson.Fragment(orjson.dumps(_result(one, found, items))))
     return answer(results=results)
 
 
