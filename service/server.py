@@ -85,6 +85,7 @@ def _caught_up(lifespan: Lifespan) -> Lifespan:
                     while not app.state.parts.generations.ready:  # noqa: ASYNC110  # it has no event
                         await asyncio.sleep(POLL_S)
             await rehearse(app.state.parts.recommender)
+            app.openapi()  # takes longer than a caller should have to wait for others
             yield state
 
     return patient
