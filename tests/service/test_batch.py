@@ -118,7 +118,8 @@ async def test_a_violation_names_its_request_and_nothing_is_answered(service: Cl
 
 async def test_all_users_are_read_in_one_round_trip(configure: Configure, redis: Any) -> None:
     """As many reads of its sockets for 64 users as Redis needs for one."""
-    async with running(configure(tail_block_ms=60_000)) as client:
+    quiet = configure(tail_block_ms=60_000, attention_interval_ms=60_000, exposure_buffer=0)
+    async with running(quiet) as client:
         await client.events({"user_id": "u7", "item_id": "p", "tags": ["wok"]})
         await client.recommend()  # opens the connection
 
