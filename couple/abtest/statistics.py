@@ -9,6 +9,7 @@ Shapes: U users, F facts of each, R draws.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 import tea_tasting as tt
@@ -18,6 +19,7 @@ from tea_tasting.aggr import Aggregates
 from couple.abtest.served import FACTS, Facts
 
 LEVEL = 0.95
+SAME = 1e-12  # a variance of ratios that rounding alone makes
 AT_ONCE = 4_000_000  # users times draws of one product of matrices
 
 
@@ -63,7 +65,13 @@ def summed(facts: Facts) -> Aggregates:
 
 
 def lift(control: Aggregates, arm: Aggregates, above: str, below: str) -> Lift:
-    """The ratio of two facts, against the control's."""
+    """The ratio of two facts, against the control's.
+
+    Where no user differs from another, as where all that is shown is cold, there is no interval.
+    """
+    if sum(one.ratio_var(above, below) / one.count() for one in (control, arm)) < SAME:
+        ratios = (one.mean(above) / one.mean(below) for one in (control, arm))
+        return Lift(*ratios, relative=nan, low=nan, high=nan, p=nan)
     found = tt.RatioOfMeans(above, below, confidence_level=LEVEL).analyze_aggregates(control, arm)
     return Lift(
         found.control,

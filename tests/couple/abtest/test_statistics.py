@@ -66,6 +66,16 @@ def test_it_is_what_the_library_finds_in_the_rows() -> None:
     assert ours.p == pytest.approx(theirs.pvalue)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_users_who_do_not_differ_give_no_interval(share: float) -> None:
+    """All that was shown is cold, or nothing: rounding must not make a variance of it."""
+    users = drawn(2, USERS, 0.1, 5)
+    users[:, :, FACTS.index("cold")] = share * users[:, :, FACTS.index("impressions")]
+    found = lift(*map(summed, users), "cold", "impressions")
+    assert (found.control, found.treatment) == (share, share)
+    assert np.isnan([found.relative, found.low, found.high, found.p]).all()
+
+
 def test_the_sample_ratio_is_judged_by_the_weights() -> None:
     """Nine to one is no fault where it was asked for."""
     control, arm = (summed(facts) for facts in (drawn(1, 900, 0.1, 4)[0], drawn(1, 100, 0.1, 5)[0]))
