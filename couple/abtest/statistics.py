@@ -69,9 +69,10 @@ def lift(control: Aggregates, arm: Aggregates, above: str, below: str) -> Lift:
 
     Where no user differs from another, as where all that is shown is cold, there is no interval.
     """
-    if sum(one.ratio_var(above, below) / one.count() for one in (control, arm)) < SAME:
-        ratios = (one.mean(above) / one.mean(below) for one in (control, arm))
-        return Lift(*ratios, relative=nan, low=nan, high=nan, p=nan)
+    both = [one.with_zero_div() for one in (control, arm)]
+    if sum(one.ratio_var(above, below) / one.count() for one in both) < SAME:
+        before, after = (float(one.mean(above) / one.mean(below)) for one in both)
+        return Lift(before, after, relative=nan, low=nan, high=nan, p=nan)
     found = tt.RatioOfMeans(above, below, confidence_level=LEVEL).analyze_aggregates(control, arm)
     return Lift(
         found.control,

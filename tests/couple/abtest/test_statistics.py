@@ -71,7 +71,8 @@ def test_users_who_do_not_differ_give_no_interval(share: float) -> None:
     """All that was shown is cold, or nothing: rounding must not make a variance of it."""
     users = drawn(2, USERS, 0.1, 5)
     users[:, :, FACTS.index("cold")] = share * users[:, :, FACTS.index("impressions")]
-    found = lift(*map(summed, users), "cold", "impressions")
+    control, arm = map(summed, users)
+    found = lift(control, arm, "cold", "impressions")
     assert (found.control, found.treatment) == (share, share)
     assert np.isnan([found.relative, found.low, found.high, found.p]).all()
 
