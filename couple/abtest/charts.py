@@ -56,13 +56,15 @@ def new_items(found: Report) -> str:
         for day, items in enumerate((0, *arm.new_items_by_day))
     ]
     names = [arm.name for arm in found.arms]
+    days = max(len(arm.new_items_by_day) for arm in found.arms)
     # The control's line is whole, so it shows through where another lies on it.
     dashes = alt.Scale(domain=names, range=[[1, 0], *[[5, 4]] * (len(names) - 1)])
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_line(strokeWidth=1.8, point=True)
         .encode(
-            x=alt.X("day:Q", title="day of the experiment", axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("day:Q", title="day of the experiment",
+                    axis=alt.Axis(tickCount=min(days, 14), format="d")),
             y=alt.Y("items:Q", title="distinct new items shown"),
             color=alt.Color("arm:N", title=None, sort=names,
                             scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)]))),

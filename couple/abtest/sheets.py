@@ -37,7 +37,8 @@ def sheets(found: Report) -> list[Sheet]:
 def span(found: Report) -> str:
     """When it was, in UTC, to the minute."""
     first, last = map(datetime.fromisoformat, (found.first, found.last))
-    return f"{first:%F %H:%M} to {last:%F %H:%M} UTC ({found.days:.1f} days)"
+    length = f"{found.days:.1f} days" if found.days >= 1 else "less than a day"
+    return f"{first:%F %H:%M} to {last:%F %H:%M} UTC ({length})"
 
 
 def checks(found: Report) -> list[Check]:
