@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 Name = Literal["aa", "planted", "cold-start", "couple-vs-youtube"]
 MOST_LIFT = 2.0
+
+
+class Source(NamedTuple):
+    """What a rehearsal with a data set's own users is made of."""
+
+    demo: Path  # where the models lie, or will
+    data: Path | None  # prepared; None: the demo's
+    old: bool  # whether items that training saw stand beside the new ones
 
 
 def simulate(
@@ -41,6 +49,9 @@ def simulate(
         Path, typer.Option(metavar="DIR", help="couple-vs-youtube: data and models, made if absent")
     ] = Path(".couple/demo"),
     data: Annotated[Path | None, typer.Option(help="a prepared data folder of your own")] = None,
+    old: Annotated[
+        bool, typer.Option("--old", help="couple-vs-youtube: items that training saw stand beside")
+    ] = False,
 ) -> None:
     """Users with known tastes visit a service, are shown what its arms recommend, and click.
 
@@ -65,7 +76,7 @@ def simulate(
         if url:
             _visit(rehearsal, plan, bundle, users, url, key)
         elif rehearsal.models:
-            _of_data(rehearsal, plan, demo, data, out)
+            _of_data(rehearsal, plan, Source(demo, data, old), out)
         else:
             _made_up(rehearsal, plan, bundle, users, out)
     except LoadTestError as error:
@@ -104,9 +115,7 @@ def _made_up(rehearsal: "Rehearsal", plan: "Plan", bundle: Path, users: int, out
     _hold(Stage(bundle, (), out), rehearsal, world, plan)
 
 
-def _of_data(
-    rehearsal: "Rehearsal", plan: "Plan", demo: Path, data: Path | None, out: Path
-) -> None:
+def _of_data(rehearsal: "Rehearsal", plan: "Plan", given: Source, out: Path) -> None:
     """On a service of its own over models that are trained first, with the data's own users."""
     from rich.console import Console
 
@@ -115,14 +124,14 @@ def _of_data(
     from couple.simulation.stage import Stage
     from trainer.evaluation import evaluate
 
-    console = Console()
-    source = data or preparation.prepared(console, demo / "data")
+    console, demo = Console(), given.demo
+    source = given.data or preparation.prepared(console, demo / "data")
     first, *others = rehearsal.models
     preparation.trained(console, source, demo, first)
     for model in others:
         preparation.trained(console, source, demo / model, model)
     trial = evaluate(demo / "checkpoint", source)[1]
-    world = households(trial, source, plan.seed)
+    world = households(trial, source, plan.seed, old=given.old)
     stage = Stage(demo / "bundle", tuple(f"{model}/bundle" for model in others), out)
     _hold(stage, rehearsal, world, plan)
 

@@ -1,8 +1,9 @@
 """A world out of a data set: its users, with the tastes that their own choices gave away.
 
-Items of the target domain that training saw are old, the cold ones are new. What a user took of the
-target domain, also what the split held out, is the taste; the service gets the past as training
-had it, so of a cold user it never hears what they take there.
+The catalogue is the cold items, which are new, as in the paper's test (section 5); the items of the
+target domain that training saw are old, and beside them where that is asked for. What a user took
+of the target domain, also what the split held out, is the taste; the service gets the past as
+training had it, so of a cold user it never hears what they take there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,12 +25,12 @@ TAKEN = 64  # tags of an item that it takes
 OLD_DAYS, NEW_DAYS = (10.0, 90.0), (0.0, 3.0)  # since publication
 
 
-def households(trial: Trial, data: Path, seed: int) -> World:
+def households(trial: Trial, data: Path, seed: int, *, old: bool = False) -> World:
     """Everybody with a past; `data` is the prepared folder, which knows authors too."""
     rng = np.random.default_rng([seed, 2])
     dataset, split = trial.dataset, trial.split
-    targets = np.flatnonzero(dataset.is_target)
-    targets = targets[split.whole.counts(len(dataset.item_ids))[targets] > 0]
+    met = np.unique(split.whole.items)
+    targets = met[dataset.is_target[met]] if old else split.pool
     users = [user for user in range(len(split.train)) if len(split.train[user]) > 1]
     told = _Told(dataset, _authors(data, dataset.item_ids))
     ages = np.where(

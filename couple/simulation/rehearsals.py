@@ -62,9 +62,12 @@ def _exposure(found: Report, lift: float) -> str:
 
 
 def _both(found: Report, lift: float) -> str:
+    new = {arm.name: arm.new_items for arm in found.arms}
+    cold = _lift(found, "cold_share")
+    share = "" if cold.low is None else f", share of new items {_interval(cold)}"
     return (
-        f"COUPLE against YouTube DNN: CTR {_interval(_lift(found, 'ctr'))}, share of new items "
-        f"{_interval(_lift(found, 'cold_share'))}."
+        f"COUPLE against YouTube DNN: CTR {_interval(_lift(found, 'ctr'))}{share}; "
+        f"{new[TREATMENT]:,} different new items shown against {new[CONTROL]:,}."
     )
 
 
