@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 async def run(live: Callable[[], Sequence[Generation]], interval_ms: int) -> None:
-    """Maintain every live index at every interval until cancelled, and log each rebuild."""
+    """Maintain every live index at every interval until cancelled, and log what changes."""
     while True:
         await asyncio.sleep(interval_ms / 1000)
         for generation in live():
@@ -24,11 +24,12 @@ async def run(live: Callable[[], Sequence[Generation]], interval_ms: int) -> Non
 
 async def _maintain(generation: Generation) -> None:
     index = generation.replica.shelf.index
-    rebuilds = index.stats().rebuilds
+    before = index.stats()
     found = await maintain(index)
-    if found.rebuilds != rebuilds:
+    if (found.rebuilds, found.probes) != (before.rebuilds, before.probes):
         log.info(
-            "rebuilt the index: %d items in %d lists, %d probed, recall %.4f",
+            "%s the index: %d items in %d lists, %d probed, recall %.4f",
+            "tuned" if found.rebuilds == before.rebuilds else "rebuilt",
             *(found.items, found.lists, found.probes, found.recall),
         )
 
