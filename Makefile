@@ -9,7 +9,7 @@ CODE := bundle couple exporter index loadtest service trainer tests benchmarks
 ALERTS := deploy/prometheus
 CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py
 
-.PHONY: setup demo test chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
+.PHONY: setup demo test test-milvus chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
 
 setup: $(VENV)/.dev
 
@@ -19,6 +19,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev $(VENV)-torchless/.test
 	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
+	@echo "not run: tests/index/test_milvus.py, which make test-milvus runs in an environment of its own"
+
+test-milvus: $(VENV)-milvus/.milvus-test
+	$(VENV)-milvus/bin/python -m pytest tests/index/test_milvus.py
 
 # The same tests at full counts (hours).
 chaos: $(VENV)/.dev
@@ -65,14 +69,15 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix $(CODE)
 
 clean:
-	rm -rf $(VENV) $(VENV)-torchless build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-torchless $(VENV)-milvus build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(VENV)/bin/python $(VENV)-torchless/bin/python:
+$(VENV)/bin/python $(VENV)-torchless/bin/python $(VENV)-milvus/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "couple needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(@:/bin/python=)
 
 $(VENV)/.demo $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 $(VENV)-torchless/.test: pyproject.toml | $(VENV)-torchless/bin/python
-$(VENV)/.demo $(VENV)/.dev $(VENV)-torchless/.test:
+$(VENV)-milvus/.milvus-test: pyproject.toml | $(VENV)-milvus/bin/python
+$(VENV)/.demo $(VENV)/.dev $(VENV)-torchless/.test $(VENV)-milvus/.milvus-test:
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(subst .,,$(@F))]'
 	@touch $@

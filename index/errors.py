@@ -7,12 +7,13 @@ ItemIndexError
 ├── DuplicateId     one call names an id twice; which vector it means is anyone's guess
 ├── InvalidTime     a time is NaN; None stands for "no time"
 ├── InvalidRecall   a recall target is no share
-├── InvalidK        fewer than one result was asked for
+├── InvalidK        fewer than one result was asked for, or more than the engine can find
+├── EngineFailed    the engine behind the index cannot be reached, or refuses
 └── SnapshotError   a snapshot cannot be written, or the folder cannot be read
     ├── NoSnapshot       the folder holds none
     └── SnapshotRefused  it is damaged, contradicts itself, or is of something else
 
-A call that raises has changed nothing.
+A call that raises has changed nothing; one that EngineFailed ends may have changed part.
 """
 
 
@@ -45,7 +46,11 @@ class InvalidRecall(ItemIndexError):
 
 
 class InvalidK(ItemIndexError):
-    """Fewer than one result was asked for."""
+    """Fewer than one result was asked for, or more than the engine can find."""
+
+
+class EngineFailed(ItemIndexError):
+    """The engine behind the index cannot be reached, or refuses; the call can be repeated."""
 
 
 class SnapshotError(ItemIndexError):
