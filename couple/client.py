@@ -83,7 +83,7 @@ class Client:
             found = await self._attempt(content)
             if isinstance(found, httpx.Response) and found.status_code not in BUSY:
                 return found
-            pause = max(next(pauses), _retry_after(found))
+            pause = max(next(pauses), retry_after(found))
             if time.monotonic() + pause > deadline:
                 raise ImportFailed(
                     f"{self._url} took nothing for {self._patience_s:g} s ({_said(found)}): "
@@ -116,7 +116,7 @@ def _bad(answer: httpx.Response) -> dict[int, str]:
     return found
 
 
-def _retry_after(found: httpx.Response | httpx.TransportError) -> float:
+def retry_after(found: httpx.Response | httpx.TransportError) -> float:
     """Seconds that the service asks for; 0 where it does not."""
     value = found.headers.get("retry-after", "") if isinstance(found, httpx.Response) else ""
     return float(value) if value.isdecimal() else 0.0

@@ -18,13 +18,13 @@ from rich.progress import track
 from rich.table import Table
 
 from bundle import CoupleError
+from couple.client import BUSY, retry_after
 from trainer.evaluation import Report, Trial
 from trainer.split import Case
 
 MARKER = "demo-split"
 BATCH = 500  # items or events a request
-AGAIN = (429, 503)  # answers that say when to ask again: on a busy machine the store may be late
-TRIES = 10
+TRIES = 10  # while the service is busy: on a loaded machine its store may be late
 HISTORY = 50  # what the service keeps of a user
 SHOWN_USERS = 2  # of each kind
 SHOWN_ITEMS = 5
@@ -49,9 +49,9 @@ class Service:
         """The answer, asked for again while told to; or DemoFailed with the service's own words."""
         for _ in range(TRIES):
             answer = self.client.post(path, json=body)
-            if answer.status_code not in AGAIN:
+            if answer.status_code not in BUSY:
                 break
-            time.sleep(float(answer.headers.get("retry-after", 1)))
+            time.sleep(retry_after(answer) or 1.0)
         if answer.status_code != 200:
             raise DemoFailed(f"POST {path} answered {answer.status_code}: {answer.text[:300]}")
         result: dict[str, Any] = answer.json()

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Name = Literal["aa", "planted", "cold-start", "couple-vs-youtube"]
 MOST_LIFT = 2.0
+Lift = Annotated[
+    float | None,
+    typer.Option(min=-1, max=MOST_LIFT, help="of clicks in the treatment [planted: 0.2]"),
+]
+Demo = Annotated[
+    Path, typer.Option(metavar="DIR", help="couple-vs-youtube: data and models, made if absent")
+]
 
 
 class Source(NamedTuple):
@@ -37,17 +44,12 @@ def simulate(
     ] = Path(".couple/demo/bundle"),
     users: Annotated[int, typer.Option(min=20, help="made-up ones")] = 1000,
     visits: Annotated[int, typer.Option(min=1, help="of each user")] = 5,
-    lift: Annotated[
-        float | None,
-        typer.Option(min=-1, max=MOST_LIFT, help="of clicks in the treatment [planted: 0.2]"),
-    ] = None,
+    lift: Lift = None,
     seed: Annotated[int, typer.Option(min=0, help="of users, visits and clicks")] = 0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="the folder to write")] = Path(
         ".couple/simulate"
     ),
-    demo: Annotated[
-        Path, typer.Option(metavar="DIR", help="couple-vs-youtube: data and models, made if absent")
-    ] = Path(".couple/demo"),
+    demo: Demo = Path(".couple/demo"),
     data: Annotated[Path | None, typer.Option(help="a prepared data folder of your own")] = None,
     old: Annotated[
         bool, typer.Option("--old", help="couple-vs-youtube: items that training saw stand beside")

@@ -160,14 +160,12 @@ def load_model(settings: Settings) -> Model:
 async def _build(
     settings: Settings, stack: AsyncExitStack, metrics: Metrics, doors: Mapping[str, Budget]
 ) -> Parts:
-    model, clock = load_model(settings), Clock()
-    redis = await stack.enter_async_context(store.connect(settings))
-    reads = await stack.enter_async_context(store.connect_reads(settings))
-    tail_redis = await stack.enter_async_context(store.connect_tail(settings))
+    model, clock, breaker = load_model(settings), Clock(), Breaker()
+    connect = (store.connect, store.connect_reads, store.connect_tail)
+    redis, reads, tail_redis = [await stack.enter_async_context(one(settings)) for one in connect]
     catalogue = Catalogue(redis, settings.log_retention_s)
     lengths = settings.history_length, settings.seen_length
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
-    breaker = Breaker()
     guarded = Histories(reads, *lengths, Guard(partial(read_lists, reads), breaker, memory))
     tail_catalogue = Catalogue(tail_redis, settings.log_retention_s)
     tail = Tail(tail_redis, tail_catalogue, settings.index_lag_ms / 1000)
@@ -190,8 +188,6 @@ async def _build(
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     telling = Telling(Seats(settings.state / "metrics"), figures)
-    if settings.metrics:
-        stack.push_async_callback(telling.close)
     tasks = (
         tail.run(clock, settings.tail_block_ms),
         rollout.run(Control(tail_redis), host, settings.tail_block_ms),
@@ -200,7 +196,7 @@ async def _build(
         exposures.run(),
         attention.run(settings.attention_interval_ms),
         *_chores(settings, host, generations, tail_catalogue, clock),
-        *([telling.run()] if settings.metrics else ()),
+        *_told(settings, stack, telling),
     )
     shared = (generations, guarded, catalogue, facts, clock, _channels(settings, facts, attention))
     arms = Treatments(generations, settings.channels)
@@ -222,6 +218,16 @@ def _chores(
         upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
         keeper.run(host, generations, settings.snapshot_interval_s),
     )
+
+
+def _told(
+    settings: Settings, stack: AsyncExitStack, telling: Telling
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    """What writes figures down, where any are counted; the last ones as the application stops."""
+    if not settings.metrics:
+        return ()
+    stack.push_async_callback(telling.close)
+    return (telling.run(),)
 
 
 def _given(settings: Settings, model: Model) -> Given:
