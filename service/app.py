@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from bundle import open_bundle
-from service import background, keeper, store, sweeper, upkeep
+from service import background, store, sweeper
 from service.access import AccessLog
 from service.admission import Admission, Budget, budgets
 from service.answers import Problem
@@ -172,8 +172,8 @@ async def _build(
     facts = Replica(partial(Facts, clock.now))
     tail.add(facts)
     host = Host(settings.state)
-    given, nursery = _given(settings, model), Nursery(settings, tail_catalogue, host)
-    generations = Generations(given, nursery, tail)
+    engine = Nursery(settings, tail_catalogue, host, tail)
+    generations = Generations(_given(settings, engine.make(model)), engine, tail)
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)
     counters = Counters(tail_redis, settings.popular_half_life_s, settings.popular_length)
@@ -195,7 +195,8 @@ async def _build(
         erasures.run(tail_redis, settings.tail_block_ms),
         exposures.run(),
         attention.run(settings.attention_interval_ms),
-        *_chores(settings, host, generations, tail_catalogue, clock),
+        sweeper.run(tail_catalogue, generations, clock, settings.sweep_interval_ms),
+        *engine.chores(generations),
         *_told(settings, stack, telling),
     )
     shared = (generations, guarded, catalogue, facts, clock, _channels(settings, facts, attention))
@@ -209,17 +210,6 @@ async def _build(
     )
 
 
-def _chores(
-    settings: Settings, host: Host, generations: Generations, catalogue: Catalogue, clock: Clock
-) -> tuple[Coroutine[Any, Any, None], ...]:
-    """What is done now and then beside answers."""
-    return (
-        sweeper.run(catalogue, generations, clock, settings.sweep_interval_ms),
-        upkeep.run(lambda: generations.live, settings.upkeep_interval_ms),
-        keeper.run(host, generations, settings.snapshot_interval_s),
-    )
-
-
 def _told(
     settings: Settings, stack: AsyncExitStack, telling: Telling
 ) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -230,10 +220,10 @@ def _told(
     return (telling.run(),)
 
 
-def _given(settings: Settings, model: Model) -> Given:
+def _given(settings: Settings, generation: Generation) -> Given:
     assert settings.bundle  # noqa: S101  # for mypy: load_model has checked it
     bundles = settings.bundles or settings.bundle.resolve().parent
-    return Given(Generation.of(model), settings.bundle, bundles)
+    return Given(generation, settings.bundle, bundles)
 
 
 def _rollout(settings: Settings, control: Control, generations: Generations) -> Rollout:

@@ -59,10 +59,10 @@ class Figures:
             yield families.GENERATION, (listed.name, listed.version, listed.state), 1
             yield families.GENERATION_BYTES, (listed.version,), listed.bytes
         for live in self.generations.live:
-            stats = live.replica.shelf.index.stats()
-            yield families.INDEX_ITEMS, (live.version,), stats.items
-            yield families.INDEX_RECALL, (live.version,), stats.recall
-            yield families.INDEX_REBUILDS, (live.version,), stats.rebuilds
+            yield families.INDEX_ITEMS, (live.version,), live.count
+            if stats := live.stats():
+                yield families.INDEX_RECALL, (live.version,), stats.recall
+                yield families.INDEX_REBUILDS, (live.version,), stats.rebuilds
 
     def _flight(self) -> Iterator[Figure]:
         for budget in self.budgets:

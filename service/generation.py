@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from weakref import WeakMethod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bundle.probe import Vectors
+from index import Stats
 from service.model import Known, Model
 from service.replica import Replica
 from service.sequence import LogSequence
@@ -46,6 +47,8 @@ class Seen(NamedTuple):
 @dataclass(frozen=True)
 class Generation:
     """Everything of one model; `replica` follows the log."""
+
+    far: ClassVar[bool] = False  # True: a search is awaited, so `looks` has to find all there is
 
     model: Model
     replica: Replica[VectorShelf]
@@ -106,7 +109,11 @@ class Generation:
 
         None where they say nothing: zeros are as near to everything, and what is no number to none.
         """
-        return self._search(user, k, [terms])[0] if _telling(user)[0] else []
+        return self._search(user, k, [terms])[0] if telling(user)[0] else []
+
+    async def near(self, vectors: Vectors, k: int, terms: Terms) -> Candidates:
+        """The same of any vectors [1, I, D], wherever the index is."""
+        return self.search(vectors, k, terms)
 
     def _search(self, users: Vectors, k: int, terms: Sequence[Terms]) -> list[Candidates]:
         """Of users [B, I, D] with the same filters; all are live at the latest of their times.
@@ -121,6 +128,10 @@ class Generation:
         )
         return [list(zip(*one, strict=True)) for one in zip(ids, scores, strict=True)]
 
+    def stats(self) -> Stats | None:
+        """Figures of its index; None where another process keeps them."""
+        return self.replica.shelf.index.stats()
+
     def forget_expired(self, now: float) -> None:
         """Drop what has expired, which search leaves out already; for a thread of its own."""
         self.replica.shelf.index.expire(now)
@@ -129,13 +140,13 @@ class Generation:
 def _alike(looks: Sequence[Look], users: Vectors) -> dict[int, list[int]]:
     """Places of those that are looked for in one search, by their k."""
     places = defaultdict(list)
-    for place, (look, telling) in enumerate(zip(looks, _telling(users).tolist(), strict=True)):
-        if look.k and telling and not look.terms.filters:
+    for place, (look, told) in enumerate(zip(looks, telling(users).tolist(), strict=True)):
+        if look.k and told and not look.terms.filters:
             places[look.k].append(place)
     return places
 
 
-def _telling(users: Vectors) -> NDArray[np.bool_]:
+def telling(users: Vectors) -> NDArray[np.bool_]:
     """[B] whether vectors [B, I, D] point anywhere."""
     told: NDArray[np.bool_] = np.logical_and(
         users.any(axis=(1, 2)), np.isfinite(users).all(axis=(1, 2))

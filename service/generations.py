@@ -1,26 +1,23 @@
 """The generations of this process: those that live, those that are coming, the one that answers.
 
-What there should be the plan says (`service.plan`), how one comes to life the nursery. Here is
-when: what the plan wants is brought up beside traffic, the active one is swapped by one assignment
-as soon as it lives, and what nobody wants any more is let go after that.
+What there should be the plan says (`service.plan`), how one comes to life the engine. Here is when:
+what the plan wants is brought up beside traffic, the active one is swapped by one assignment as
+soon as it lives, and what nobody wants any more is let go after that.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from redis.exceptions import RedisError
-
 from bundle import BundleMissing, CoupleError
 from service import background
+from service.engine import Engine
 from service.experiments import Experiments
 from service.generation import Generation
-from service.nursery import Nursery
 from service.plan import Named, Own, Plan
 from service.tail import Tail
 
@@ -71,14 +68,14 @@ class Given:
 class Generations:
     """Whoever answers asks for `active` once, at the start, and uses nothing of another."""
 
-    def __init__(self, given: Given, nursery: Nursery, tail: Tail) -> None:
+    def __init__(self, given: Given, engine: Engine, tail: Tail) -> None:
         """Nothing is brought up before the first `pursue`."""
         self.active = given.generation
         self.settled = False  # until what requests are answered with lives, or cannot here
         self.own = given.own
         self.bundles = given.bundles
         self._given = (given.generation.model, given.folder)
-        self._nursery = nursery
+        self._engine = engine
         self._tail = tail
         self._plan = Plan()
         self._live: dict[str, Generation] = {}
@@ -169,7 +166,7 @@ class Generations:
             log.info("model %s answers in place of %s", target.version, self.active.version)
             self.active = target
         for version in self._live.keys() - wanted - {self.active.version}:
-            self._tail.drop(self._live.pop(version).replica)
+            self._engine.drop(self._live.pop(version))
 
     def _settled(self) -> bool:
         """Whether the active model and those of arms live, or cannot on this host."""
@@ -191,22 +188,22 @@ class Generations:
         folder = self._folder(version)
         generation = await self._open(version, folder)
         self._rising[version].reason = None
+        astray = partial(self._lose, generation)
         try:
             if first and version == self.wanted[0]:
-                await self._fill(generation)
+                await self._engine.fill(generation, astray)
             else:
-                await self._nursery.raise_(generation, folder)
-                self._tail.add(generation.replica, partial(self._lose, generation))
+                await self._engine.raise_(generation, folder, astray)
             self._live[version] = generation
         finally:
             if version not in self._live:
-                self._tail.drop(generation.replica)
+                self._engine.drop(generation)
         self._rising.pop(version, None)
         self._settle()
 
     def _lose(self, generation: Generation) -> bool:
-        """Whether one that the log does not lead on is brought up again in the nursery, where that
-        costs traffic nothing. What answers, or is still being filled, is filled where it is.
+        """Whether one that the log does not lead on is brought up again beside traffic. What
+        answers, or is still being filled, is filled where it is.
         """
         version = generation.version
         if generation is self.active or self._live.get(version) is not generation:
@@ -216,19 +213,12 @@ class Generations:
         self.pursue(self._plan)
         return True
 
-    async def _fill(self, generation: Generation) -> None:
-        """The first: this process answers nobody yet, so it may embed the catalogue itself."""
-        with suppress(RedisError):
-            await self._nursery.restore(generation)
-        self._tail.add(generation.replica, partial(self._lose, generation))
-        await generation.replica.filled()
-
     async def _open(self, version: str, folder: Path) -> Generation:
         if version == self.active.version:
             return self.active  # what this process was started with, still empty
         if version == self.own.version:
-            return Generation.of(self._given[0])
-        return await self._nursery.open(folder, version)
+            return self._engine.make(self._given[0])
+        return await self._engine.open(folder, version)
 
     def _folder(self, version: str) -> Path:
         if version == self.own.version:

@@ -9,15 +9,15 @@ from functools import partial
 
 from index import SnapshotError
 from service import thread
+from service.engine import Held
 from service.errors import StateUnusable
 from service.generation import Generation
-from service.generations import Generations
 from service.host import Host
 
 log = logging.getLogger(__name__)
 
 
-async def run(host: Host, generations: Generations, interval_s: float) -> None:
+async def run(host: Host, generations: Held, interval_s: float) -> None:
     """Save what is older than the interval, at every interval until cancelled."""
     while True:
         await asyncio.sleep(interval_s)
@@ -27,7 +27,7 @@ async def run(host: Host, generations: Generations, interval_s: float) -> None:
             log.warning("no snapshot was saved, so a restart will embed everything: %s", error)
 
 
-async def _keep(host: Host, generations: Generations, interval_s: float) -> None:
+async def _keep(host: Host, generations: Held, interval_s: float) -> None:
     with host.alone() as alone:
         for generation in generations.live if alone else ():
             if host.age(generation.version) >= interval_s:

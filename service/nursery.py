@@ -7,21 +7,27 @@ earlier run serves as well, as long as the log still leads on from it.
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from redis.exceptions import RedisError
 
 from index import ItemIndex, SnapshotError
-from service import child, replay, thread
+from service import child, keeper, replay, thread, upkeep
 from service.build import build, open_model
 from service.catalogue import Catalogue
+from service.engine import Held
 from service.errors import SequenceMalformed
 from service.generation import Generation
 from service.host import Host
+from service.model import Model
 from service.replica import LogGap, Replica
 from service.sequence import LogSequence
 from service.settings import Settings
+from service.tail import Tail
 from service.vectors import VectorShelf
 
 POLL_S = 0.1  # between two looks for another worker's snapshot
@@ -31,29 +37,50 @@ log = logging.getLogger(__name__)
 
 
 class Nursery:
-    """Brings up generations; what it makes holds the catalogue and is at the head of the log."""
+    """An engine (`service.engine`): every process has an index of its own, in its memory."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, host: Host) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, host: Host, tail: Tail) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._host = host
+        self._tail = tail
 
-    async def open(self, folder: Path, version: str) -> Generation:
-        """A generation whose index is still empty.
-
-        Raises:
-            BundleError: the bundle is missing, damaged, refused or of another version.
-        """
-        model = await thread.run(partial(open_model, folder, version), "open a bundle")
+    def make(self, model: Model) -> Generation:
+        """See `Engine`."""
         return Generation.of(model)
 
-    async def raise_(self, generation: Generation, folder: Path) -> None:
-        """Fill a generation's index, building a snapshot where there is none.
+    async def open(self, folder: Path, version: str) -> Generation:
+        """See `Engine`."""
+        model = await thread.run(partial(open_model, folder, version), "open a bundle")
+        return self.make(model)
 
-        Raises:
-            ChildRefused: the bundle cannot be served.
-            StateUnusable: there is nowhere to put a snapshot.
-        """
+    async def fill(self, generation: Generation, astray: Callable[[], bool]) -> None:
+        """See `Engine`. This process answers nobody yet, so it may embed the catalogue itself."""
+        with suppress(RedisError):
+            await self.restore(generation)
+        self._tail.add(generation.replica, astray)
+        await generation.replica.filled()
+
+    async def raise_(
+        self, generation: Generation, folder: Path, astray: Callable[[], bool]
+    ) -> None:
+        """See `Engine`. A snapshot is built where there is none."""
+        await self._nurse(generation, folder)
+        self._tail.add(generation.replica, astray)
+
+    def drop(self, generation: Generation) -> None:
+        """See `Engine`."""
+        self._tail.drop(generation.replica)
+
+    def chores(self, held: Held) -> Sequence[Coroutine[Any, Any, None]]:
+        """See `Engine`."""
+        return (
+            upkeep.run(lambda: held.live, self._settings.upkeep_interval_ms),
+            keeper.run(self._host, held, self._settings.snapshot_interval_s),
+        )
+
+    async def _nurse(self, generation: Generation, folder: Path) -> None:
+        """From the newest snapshot that serves, or one that is built for it."""
         failures, refused, version = 0, None, generation.version
         while generation.sequence is None:
             newest = self._host.newest(version)

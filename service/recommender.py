@@ -178,7 +178,7 @@ class Recommender:
         generation = self.generations.active
         await self._wait_for(generation, after)
         item = await self._item(like)
-        nearest = self._nearest(generation, item, like) if item else []
+        nearest = await self._nearest(generation, item, like) if item else []
         found = nearest or []
         reasons = {
             "unknown_tags": item is not None and not generation.model.ids(item.tags, item.title),
@@ -190,7 +190,7 @@ class Recommender:
         channels: list[Name] = ["model"] * len(found)
         return Answer(found, channels, generation.model, generation.sequence, _named(reasons))
 
-    def _nearest(self, generation: Generation, item: Item, like: Like) -> Candidates | None:
+    async def _nearest(self, generation: Generation, item: Item, like: Like) -> Candidates | None:
         """None where the item tower fails."""
         model = generation.model
         vector = model.item_vectors([model.reading(item).ids])  # [1, D], zeros: no known tag
@@ -198,7 +198,7 @@ class Recommender:
             return None
         exclude, domains = {*like.exclude, item.item_id}, model.manifest.target_domains
         terms = Terms(self.clock.now(), domains, like.filters, exclude)
-        return generation.search(vector[:, None], like.k, terms)
+        return await generation.near(vector[:, None], like.k, terms)
 
     async def _item(self, like: Like) -> Item | None:
         """The item itself, or one made of the tags; None when Redis does not say."""
@@ -266,7 +266,8 @@ async def _looks(asked: Sequence[_Asked]) -> list[Seen]:
 
 
 def _look(asked: _Asked) -> Look:
-    by_model = "model" in asked.treatment.mix.sharing
+    treatment = asked.treatment
+    by_model = "model" in treatment.mix.sharing or treatment.generation.far
     return Look(asked.known, asked.ask.k if by_model else 0, asked.terms)
 
 

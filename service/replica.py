@@ -53,7 +53,7 @@ class Replica(Generic[S]):
     def take(self, shelf: S, sequence: LogSequence) -> None:
         """Answer from another shelf, which has everything that is logged, from now on."""
         self.shelf = shelf
-        self._move(sequence)
+        self.move(sequence)
         self.see_head()
 
     def apply(self, entries: Sequence[Entry]) -> None:
@@ -61,7 +61,7 @@ class Replica(Generic[S]):
         if self.sequence is None or entries[0].prev != self.position:
             raise LogGap("the log does not continue where this replica stands")
         self.shelf.put(latest(entries))
-        self._move(LogSequence(self.sequence.store, entries[-1].position))
+        self.move(LogSequence(self.sequence.store, entries[-1].position))
 
     async def follow(self, entries: Sequence[Entry]) -> None:
         """Apply entries, others having their turn; raise LogGap where some are missing."""
@@ -69,9 +69,19 @@ class Replica(Generic[S]):
             self.apply(entries[start : start + AT_ONCE])
             await asyncio.sleep(0)
 
+    def move(self, sequence: LogSequence) -> None:
+        """The shelf is there now, by whoever filled it; who waits for that is told."""
+        self.sequence = sequence
+        self._moved.set()
+        self._moved = asyncio.Event()
+
     def see_head(self) -> None:
         """It has everything that is logged at this moment."""
         self._seen = time.monotonic()
+
+    def lose_head(self) -> None:
+        """Whether it has that can not be told for now."""
+        self._seen = -inf
 
     @property
     def lost(self) -> bool:
@@ -105,11 +115,6 @@ class Replica(Generic[S]):
         """Whether the log has been followed to a place of this store."""
         at = self.sequence
         return at is not None and at.store == wanted.store and at.position >= wanted.position
-
-    def _move(self, sequence: LogSequence) -> None:
-        self.sequence = sequence
-        self._moved.set()
-        self._moved = asyncio.Event()
 
 
 async def reached(replicas: Sequence[Replica[Any]], wanted: LogSequence, timeout_s: float) -> bool:

@@ -21,9 +21,10 @@ class Question(NamedTuple):
 
     def without(self, item_ids: Collection[str]) -> "Question":
         """The same, but for items that the answer has already."""
-        terms = self.terms
-        rest = terms._replace(exclude={*terms.exclude, *item_ids})
-        return self._replace(terms=rest, nearest=None)
+        taken, terms = set(item_ids), self.terms
+        rest = terms._replace(exclude={*terms.exclude, *taken})
+        left = [one for one in self.nearest or () if one[0] not in taken]
+        return self._replace(terms=rest, nearest=None if self.nearest is None else left)
 
 
 class Channel(Protocol):
