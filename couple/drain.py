@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -12,10 +12,12 @@ from redis.exceptions import RedisError, ResponseError
 
 from bundle.errors import CoupleError
 from couple.drained import Drained
-from couple.entries import Batch, Entry, StreamId
+from couple.entries import NOBODY, Batch, Entry, StreamId, erasures
 from service.event_stream import KEY
 
 PAGE = 5000  # entries of one answer of Redis
+LATE_MS = 300_000  # by which the record of an answer may follow the erasure of its user
+REMEMBERED = 10_000  # erased users of whom a record may still come, the last
 SHOWN = 5  # entries left out that are named
 NOWHERE = StreamId(0, 0)
 
@@ -48,9 +50,12 @@ async def drain(redis: Redis, folder: Drained, pace: Pace, say: Say) -> Counter[
         FolderUnusable: the folder cannot be written.
     """
     counts: Counter[str] = Counter()
+    erased: dict[str, float] | None = None
     while True:
         try:
-            await _to_the_head(redis, folder, pace, say, counts)
+            if erased is None:
+                erased = await _erased(redis, folder.position)
+            await _to_the_head(redis, folder, pace, say, counts, erased)
         except RedisError as error:
             if not pace.follow:
                 raise StreamUnreachable(
@@ -63,12 +68,32 @@ async def drain(redis: Redis, folder: Drained, pace: Pace, say: Say) -> Counter[
         await asyncio.sleep(pace.every_s)
 
 
+async def _erased(redis: Redis, position: StreamId | None) -> dict[str, float]:
+    """Users erased shortly before a position, and when: of them a record may still come.
+
+    The stream says so, which a kill of the drain does not touch; the folder names nobody erased.
+    """
+    if position is None:
+        return {}
+    start, found = StreamId(max(0, position.ms - LATE_MS), 0), dict[str, float]()
+    async for entries in _gathered(redis, start, PAGE, str(position)):
+        found.update(erasures(entries))
+    return found
+
+
 async def _to_the_head(
-    redis: Redis, folder: Drained, pace: Pace, say: Say, counts: Counter[str]
+    redis: Redis,
+    folder: Drained,
+    pace: Pace,
+    say: Say,
+    counts: Counter[str],
+    erased: dict[str, float],
 ) -> None:
+    """`erased` are users whose erasure was met before; those met here are added."""
     await _check(redis, folder.position, say)
     async for entries in _gathered(redis, folder.position or NOWHERE, pace.rows):
-        for batch in batches(entries):
+        for batch in batches(entries, erased):
+            _remember(erased, batch.erased)
             counts["rows erased"] += folder.add(batch)
             counts["events"] += len(batch.events)
             counts["recommendations"] += len(batch.recommendations)
@@ -76,6 +101,15 @@ async def _to_the_head(
             for id_ in batch.unread[: max(0, SHOWN - counts["unread"])]:
                 say(f"entry {id_} is none that this version knows: left out")
             counts["unread"] += len(batch.unread)
+
+
+def _remember(erased: dict[str, float], more: Mapping[str, float]) -> None:
+    """Add users, and forget those that were added longest ago."""
+    for user in more:
+        erased.pop(user, None)
+    erased.update(more)
+    for user in list(erased)[:-REMEMBERED]:
+        del erased[user]
 
 
 async def _check(redis: Any, position: StreamId | None, say: Say) -> None:
@@ -106,10 +140,12 @@ async def _check(redis: Any, position: StreamId | None, say: Say) -> None:
         )
 
 
-async def _gathered(redis: Any, after: StreamId, rows: int) -> AsyncIterator[list[Entry]]:
-    """Lists of up to so many entries after a position, to the head."""
+async def _gathered(
+    redis: Any, after: StreamId, rows: int, end: str = "+"
+) -> AsyncIterator[list[Entry]]:
+    """Lists of up to so many entries after a position, to the head or to an end."""
     entries: list[Entry] = []
-    while page := await redis.xrange(KEY, f"({after}", count=min(PAGE, rows - len(entries))):
+    while page := await redis.xrange(KEY, f"({after}", end, min(PAGE, rows - len(entries))):
         entries.extend(Entry(StreamId.of(id_), fields) for id_, fields in page)
         after = entries[-1].id
         if len(entries) >= rows:
@@ -119,7 +155,7 @@ async def _gathered(redis: Any, after: StreamId, rows: int) -> AsyncIterator[lis
         yield entries
 
 
-def batches(entries: Sequence[Entry]) -> Iterator[Batch]:
-    """One for each day among these entries."""
+def batches(entries: Sequence[Entry], before: Mapping[str, float] = NOBODY) -> Iterator[Batch]:
+    """One for each day among these entries; `before`: as `Batch.of` has it, read for each."""
     for _, some in groupby(entries, key=lambda entry: entry.id.day):
-        yield Batch.of(list(some))
+        yield Batch.of(list(some), before)

@@ -1,7 +1,8 @@
 """Entries of the event stream → rows for Parquet, one table a kind, erasures already applied."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -45,6 +46,7 @@ RECOMMENDATIONS: dict[str, pl.DataType] = ARRIVED | {
         pl.Struct({"item_id": pl.String, "channel": pl.String, "published_at": pl.Float64})
     ),
 }
+NOBODY: Mapping[str, float] = {}
 _EVENT = TypeAdapter(Event)
 
 
@@ -87,13 +89,13 @@ class Batch:
     last: StreamId
     events: pl.DataFrame
     recommendations: pl.DataFrame
-    erased: frozenset[str]  # users of whom nothing that stands before may be kept
+    erased: Mapping[str, float]  # users of whom nothing that stands before may be kept, and when
     unread: tuple[StreamId, ...]  # entries that another hand, or a later version, wrote
 
     @classmethod
-    def of(cls, entries: Sequence[Entry]) -> "Batch":
-        """At least one entry, in order."""
-        reading = _Reading()
+    def of(cls, entries: Sequence[Entry], before: Mapping[str, float] = NOBODY) -> "Batch":
+        """At least one entry, in order; `before`: erasures that stand before them, by user."""
+        reading = _Reading(before)
         for place, entry in enumerate(entries):
             reading.take(place, entry)
         return cls(
@@ -101,7 +103,7 @@ class Batch:
             entries[-1].id,
             _table(reading.kept(reading.events), EVENTS),
             _table(reading.kept(reading.exposures), RECOMMENDATIONS),
-            frozenset(reading.erased),
+            {user: one.time for user, one in reading.erased.items() if one.place >= 0},
             tuple(reading.unread),
         )
 
@@ -120,10 +122,11 @@ class Erasure(NamedTuple):
 class _Reading:
     """What some entries said."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Mapping[str, float]) -> None:
         self.events: list[tuple[int, StreamId, Event]] = []
         self.exposures: list[tuple[int, StreamId, Exposure]] = []
-        self.erased: dict[str, Erasure] = {}  # user → the last one
+        # user → the last one
+        self.erased = {user: Erasure(-1, time) for user, time in before.items()}
         self.unread: list[StreamId] = []
 
     def take(self, place: int, entry: Entry) -> None:
@@ -135,8 +138,8 @@ class _Reading:
             elif kind == exposure.KIND:
                 self.exposures.append((place, entry.id, Exposure.decode(data)))
             elif kind == "erasure":
-                told = orjson.loads(data)
-                self.erased[str(told["user_id"])] = Erasure(place, float(told.get("time", 0)))
+                user, time = _erasure(data)
+                self.erased[user] = Erasure(place, time)
             else:
                 self.unread.append(entry.id)
         except (KeyError, TypeError, ValueError):
@@ -152,6 +155,19 @@ class _Reading:
             for place, id_, fact in rows
             if not self.erased.get(fact.user_id, none).takes(place, fact)
         ]
+
+
+def erasures(entries: Iterable[Entry]) -> Iterator[tuple[str, float]]:
+    """Users and epoch seconds of the erasures among some entries; what cannot be read is left."""
+    for entry in entries:
+        if entry.fields.get("kind") == "erasure":
+            with suppress(KeyError, TypeError, ValueError):
+                yield _erasure(entry.fields["data"])
+
+
+def _erasure(data: str) -> tuple[str, float]:
+    told = orjson.loads(data)
+    return str(told["user_id"]), float(told.get("time", 0))
 
 
 def _table(

@@ -122,6 +122,35 @@ def test_an_answer_on_its_way_when_its_user_is_erased_goes_too(
     assert table["request_id"].to_list() == ["r2", "r3"]
 
 
+@pytest.mark.parametrize("between", [1, 60_000, DAY_MS])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_so_it_does_where_the_erasure_lies_in_a_batch_before(
+    redis: Any, settings: Settings, out: Path, between: int, runs: int
+) -> None:
+    """Of the same run or of one before, the same day or not; what was asked later stays."""
+    write(redis, recommended("u1", "r0"), "u1")
+    if runs == 2:
+        drain_into(out, settings)
+    write(redis, recommended("u1", "r1", 0.99), recommended("u2", "r2", 0.99), at=between + 1)
+    write(redis, recommended("u1", "r3", 1.01), at=between + 9)
+    drain_into(out, settings, rows=1)
+    drain_into(out, settings)
+    assert kept(out, "recommendations") == [("u2", "r2"), ("u1", "r3")]
+
+
+def test_a_user_is_erased_whatever_batch_the_erasure_is_in(
+    redis: Any, settings: Settings, out: Path
+) -> None:
+    """First or last of its batch, alone in it, twice: the rows are those of one large batch."""
+    late = recommended("u1", "r1", 0.5)
+    write(redis, event("u1", "v1"), "u1", late, event("u2", "v2"), "u1", event("u1", "v3"))
+    write(redis, late, event("u1", "v4"), "u2", at=9)
+    for rows in (1, 2, 3, 4, 1000):
+        drain_into(out / str(rows), settings, rows)
+        assert kept(out / str(rows)) == [("u1", "v3"), ("u1", "v4")]
+        assert kept(out / str(rows), "recommendations") == []
+
+
 def test_what_a_killed_run_left_aside_is_cleared(redis: Any, settings: Settings, out: Path) -> None:
     """Half a batch is no batch."""
     write(redis, event("u1", "v1"))
