@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index loadtest service trainer tests benchmarks
 ALERTS := deploy/prometheus
-CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py
+CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py tests/service/test_cluster.py
 
 .PHONY: setup demo test test-milvus chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
 

@@ -79,7 +79,8 @@ def _clustered(info: dict[str, Any]) -> Finding:
     if role != "master":
         return mend("role", f"it is a {role}, which takes no writes", "name its master")
     if info.get("cluster_enabled"):
-        return mend("role", "it is a node of a cluster", "name a Redis that is none")
+        advice = "name a Redis that is none; a cluster may keep histories (COUPLE_HISTORIES_URL)"
+        return mend("role", "it is a node of a cluster", advice)
     return well("role", "a master of its own")
 
 

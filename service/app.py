@@ -13,6 +13,7 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
+from redis.asyncio import Redis
 
 from bundle import open_bundle
 from service import background, store, sweeper
@@ -30,6 +31,7 @@ from service.channels.mix import Name
 from service.channels.model import ModelChannel
 from service.channels.popular import PopularChannel
 from service.clock import Clock
+from service.cluster import Cluster
 from service.control import Control
 from service.counters import Counters
 from service.counting import Counting
@@ -161,8 +163,7 @@ async def _build(
     settings: Settings, stack: AsyncExitStack, metrics: Metrics, doors: Mapping[str, Budget]
 ) -> Parts:
     model, clock, breaker = load_model(settings), Clock(), Breaker()
-    connect = (store.connect, store.connect_reads, store.connect_tail)
-    redis, reads, tail_redis = [await stack.enter_async_context(one(settings)) for one in connect]
+    redis, tail_redis, writes, reads = await _clients(settings, stack)
     catalogue = Catalogue(redis, settings.log_retention_s)
     lengths = settings.history_length, settings.seen_length
     memory = Memory(2 * settings.memory_users, settings.memory_bytes, settings.memory_s)
@@ -184,7 +185,7 @@ async def _build(
     stack.push_async_callback(exposures.close)
     forgetters = (lambda user: memory.forget(keys(user)), exposures.forget)
     erasures = Erasures(redis, forgetters, settings.memory_s)
-    histories = Histories(redis, *lengths)
+    histories = Histories(writes, *lengths)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     telling = Telling(Seats(settings.state / "metrics"), figures)
@@ -208,6 +209,18 @@ async def _build(
         *(metrics, exposures, live, telling),
         tuple(_start(stack, one) for one in tasks),
     )
+
+
+async def _clients(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[Redis, Redis, Redis | Cluster, Redis | Cluster]:
+    """For calls, for the tail, and for histories: to write and to read."""
+    redis, tail = store.connect(settings), store.connect_tail(settings)
+    writes, reads = store.connect_histories(settings), store.connect_reads(settings)
+    clients: tuple[Redis | Cluster, ...] = (redis, tail, writes, reads)
+    for client in clients:
+        await stack.enter_async_context(client)
+    return redis, tail, writes, reads
 
 
 def _told(

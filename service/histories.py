@@ -1,6 +1,6 @@
 """What users did, by user: history, impressions seen, and the event ids that were taken.
 
-All keys of a user carry the hash tag `{<user>}`, so Redis Cluster keeps them together and spreads
+All keys of a user carry the hash tag `{<user>}`, so a Redis Cluster keeps them together and spreads
 users over its nodes.
 """
 
@@ -19,6 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from service import store
+from service.cluster import Answer, Ask, Cluster
 from service.event import POSITIVE, Event, Watched
 from service.memory import Lists, ReadLists, Remembered
 from service.together import Together
@@ -46,19 +47,19 @@ class Past:
 
 def keys(user_id: str) -> tuple[str, str, str]:
     """History, seen list, event ids taken."""
-    return (f"couple:hist:{{{user_id}}}", f"couple:seen:{{{user_id}}}", taken_key(user_id))
+    # "{}" is no hash tag, and no id has a control character.
+    user = f"\x1f{user_id}" if user_id.startswith("}") else user_id
+    return (f"couple:hist:{{{user}}}", f"couple:seen:{{{user}}}", f"couple:taken:{{{user}}}")
 
 
-def taken_key(user_id: str) -> str:
-    return f"couple:taken:{{{user_id}}}"
-
-
-async def read_lists(redis: Redis, names: Sequence[str]) -> Lists:
+async def read_lists(redis: Redis | Cluster, names: Sequence[str]) -> Lists:
     """Lists by the names of their keys, all in one round trip; the error where there is one.
 
     What a pipeline of redis-py does for each command on its way through its layers costs twice as
     much as the rest, and these are all alike.
     """
+    if isinstance(redis, Cluster):
+        return await redis.each(names, read_lists)
     pool: Any = redis.connection_pool  # its methods are untyped
     connection = await pool.get_connection()
     try:
@@ -89,7 +90,11 @@ class Histories:
     """Reads and writes of what users did; every call may raise redis.exceptions.RedisError."""
 
     def __init__(
-        self, redis: Redis, history_length: int, seen_length: int, lists: ReadLists | None = None
+        self,
+        redis: Redis | Cluster,
+        history_length: int,
+        seen_length: int,
+        lists: ReadLists | None = None,
     ) -> None:
         """`lists` reads for `read` and `read_all`; by default it asks this Redis."""
         self._redis = redis
@@ -115,15 +120,20 @@ class Histories:
 
     async def record(self, events: Sequence[Event]) -> list[str]:
         """Push each event once; new, pending (its stream entry may be missing) or duplicate."""
-        positions = defaultdict(list)
+        positions = defaultdict[str, list[int]](list)  # by one of the keys of their user
         for position, event in enumerate(events):
-            positions[event.user_id].append(position)
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for user_id, mine in positions.items():
-                arguments = [*self._limits, *_arguments([events[n] for n in mine])]
-                await self._script(keys=keys(user_id), args=arguments, client=pipe)
-            answers = await pipe.execute()
+            positions[_taken_key(event.user_id)].append(position)
+
+        async def push(redis: Redis, names: Sequence[str]) -> list[list[str]]:
+            async with redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    mine = [events[n] for n in positions[name]]
+                    arguments = [*self._limits, *_arguments(mine)]
+                    await self._script(keys=keys(mine[0].user_id), args=arguments, client=pipe)
+                return await pipe.execute()
+
         statuses = [""] * len(events)
+        answers = await self._tell(list(positions), push)
         for mine, answer in zip(positions.values(), answers, strict=True):
             for position, status in zip(mine, answer, strict=True):
                 statuses[position] = status
@@ -131,15 +141,41 @@ class Histories:
 
     async def settle(self, events: Sequence[Event], now: float) -> None:
         """Their stream entries are written: from now on their ids are duplicates."""
-        named = [(event.user_id, event.event_id) for event in events if event.event_id]
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for user_id, event_id in named:
-                pipe.zadd(taken_key(user_id), {event_id: round(now * 1000)}, xx=True)
-            await pipe.execute()
+        scores = defaultdict[str, dict[str, int]](dict)
+        for event in events:
+            if event.event_id:
+                scores[_taken_key(event.user_id)][event.event_id] = round(now * 1000)
+
+        async def mark(redis: Redis, names: Sequence[str]) -> list[int]:
+            async with redis.pipeline(transaction=False) as pipe:
+                for name in names:
+                    pipe.zadd(name, scores[name], xx=True)
+                return await pipe.execute()
+
+        await self._tell(list(scores), mark)
 
     async def erase(self, user_id: str) -> bool:
         """Forget a user; return whether there was anything."""
-        return bool(await self._redis.delete(*keys(user_id)))
+
+        async def drop(redis: Redis, _: Sequence[str]) -> list[int]:
+            return [await redis.delete(*keys(user_id))]
+
+        return any(await self._tell([_taken_key(user_id)], drop))
+
+    async def _tell(self, names: Sequence[str], ask: Ask[Answer]) -> Sequence[Answer]:
+        """The answer about each key; raises an error, though nodes without one were told."""
+        if not isinstance(self._redis, Cluster):
+            return await ask(self._redis, names)
+        answers = []
+        for answer in await self._redis.each(names, ask):
+            if isinstance(answer, RedisError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+
+def _taken_key(user_id: str) -> str:
+    return keys(user_id)[2]
 
 
 def _past(entries: list[str] | RedisError, seen: list[str] | RedisError) -> Past | RedisError:

@@ -15,21 +15,24 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from service import child, store
 from service.app import from_environment, load_model
+from service.cluster import Cluster
 from service.connection import Configuration, Limits
 from service.errors import AddressTaken, StoreMissing, WorkersFailed
 from service.model import Model
 from service.rehearsal import rehearse
-from service.settings import Settings, check_exposure
+from service.settings import Settings, StoreUrl, check_exposure
 
 BACKLOG = 2048
 FACTORY = "service.server:worker"
@@ -37,6 +40,7 @@ NOTICE = signal.SIGUSR1  # to a worker: say that you are not ready
 SELDOM = (10_000, 50, 50)  # a request makes hundreds of objects, and hardly a cycle of them
 START_S = 25.0  # that a worker has to catch up before it listens; uvicorn gives it 30 to start
 POLL_S = 0.02
+PATIENCE_S = 2.0  # that a Redis has to answer before the start is refused
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 
@@ -116,21 +120,35 @@ def check(settings: Settings) -> Model:
 
 
 async def _check_store(settings: Settings) -> None:
-    url = settings.redis_url
+    connect = partial(store.connect, settings, PATIENCE_S)
+    info = await _ask(connect, "COUPLE_REDIS_URL", settings.redis_url)
+    if "cluster" in (info.get("redis_mode"), info.get("server_mode")):  # Redis', Valkey's name
+        raise StoreMissing(
+            f"the Redis at {settings.redis_url} is a node of a cluster: name one that is none, and "
+            "in COUPLE_HISTORIES_URL the cluster if it is to keep histories"
+        )
+    if settings.histories_url:
+        histories = partial(store.connect_histories, settings, PATIENCE_S)
+        await _ask(histories, "COUPLE_HISTORIES_URL", settings.histories_url)
+
+
+async def _ask(connect: Callable[[], Redis | Cluster], name: str, url: StoreUrl) -> dict[str, Any]:
+    """What a Redis says of itself; raises StoreMissing."""
     try:
-        async with store.connect(settings, timeout_s=2.0) as redis:
-            info: Any = await redis.info("server")
+        async with connect() as redis:
+            info: dict[str, Any] = await redis.info("server")
     except (AuthenticationError, ResponseError) as error:
-        raise StoreMissing(f"the Redis at {url} refuses: {error}; see COUPLE_REDIS_URL") from error
+        raise StoreMissing(f"the Redis at {url} refuses: {error}; see {name}") from error
     except (RedisError, OSError, ValueError) as error:
         raise StoreMissing(
-            f"no Redis answers at {url}: start one, set COUPLE_REDIS_URL, or pass --embedded"
+            f"no Redis answers at {url}: start one, set {name}, or pass --embedded"
         ) from error
     # A Valkey also says which Redis it is compatible with.
     if int(info["redis_version"].split(".")[0]) < store.OLDEST:
         raise StoreMissing(
             f"the Redis at {url} is {info['redis_version']}; {store.OLDEST} or newer is needed"
         )
+    return info
 
 
 def bind(host: str, port: int) -> socket.socket:

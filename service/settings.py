@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         StoreUrl("redis://127.0.0.1:6379/0"),
         description="Redis ≥ 7 or Valkey: redis://, rediss:// or unix://",
     )
+    histories_url: StoreUrl | None = Field(
+        None,
+        description="where histories lie, if not there: a Redis Cluster (redis+cluster:// or "
+        "rediss+cluster:// and any node of it), or another Redis",
+    )
     host: str = Field("127.0.0.1", description="address to bind")
     port: int = Field(8000, ge=0, le=65535, description="port to bind; 0 takes a free one")
     keys: tuple[Key, ...] = Field(
@@ -193,7 +198,9 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The variables that make `Settings()` of another process equal to this."""
-        plain = {**self.model_dump(mode="json"), "redis_url": self.redis_url.get_secret_value()}
+        plain = self.model_dump(mode="json")
+        urls = {"redis_url": self.redis_url, "histories_url": self.histories_url}
+        plain |= {name: url and url.get_secret_value() for name, url in urls.items()}
         return {
             f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in plain.items()

@@ -2,38 +2,24 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from service.cluster import Address, Cluster
 from service.settings import Settings
 
+CLUSTERED = "+cluster://"  # in a URL's scheme
 OLDEST = 7  # major version
 GRACE_S = 2.0  # how much longer than its own block a tailing read may take
 
 
 def connect(settings: Settings, timeout_s: float | None = None) -> Redis:
     """A client that answers or fails within `timeout_s` (default: the request path's), once."""
-    timeout = timeout_s or settings.redis_timeout_ms / 1000
-    client: Redis = Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        decode_responses=True,
-        protocol=2,  # RESP3 changes the shape of XREAD
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return client
-
-
-def connect_reads(settings: Settings) -> Redis:
-    """A client for what recommendations read: one that is slow is as good as away.
-
-    All that is asked for at the same time goes over one connection (`service.together`).
-    """
-    return connect(settings, settings.redis_read_timeout_ms / 1000)
+    return _client(settings.redis_url.get_secret_value(), timeout_s or _usual(settings))
 
 
 def connect_tail(settings: Settings) -> Redis:
@@ -41,7 +27,52 @@ def connect_tail(settings: Settings) -> Redis:
     return connect(settings, settings.tail_block_ms / 1000 + GRACE_S)
 
 
-def script(redis: Redis, name: str, *, frees: bool = False) -> Any:
+def connect_histories(settings: Settings, timeout_s: float | None = None) -> Redis | Cluster:
+    """The same for what users did, which may lie somewhere else, and in a cluster."""
+    url = (settings.histories_url or settings.redis_url).get_secret_value()
+    timeout = timeout_s or _usual(settings)
+    parts = urlsplit(url.replace(CLUSTERED, "://", 1))
+    if CLUSTERED not in url:
+        return _client(url, timeout)
+
+    def node(address: Address) -> Redis:
+        return _client(_renamed(parts, address).geturl(), timeout)
+
+    return Cluster((parts.hostname or "localhost", parts.port or 6379), node)
+
+
+def connect_reads(settings: Settings) -> Redis | Cluster:
+    """A client for what recommendations read: one that is slow is as good as away.
+
+    All that is asked for at the same time goes over one connection (`service.together`).
+    """
+    return connect_histories(settings, settings.redis_read_timeout_ms / 1000)
+
+
+def _usual(settings: Settings) -> float:
+    return settings.redis_timeout_ms / 1000
+
+
+def _client(url: str, timeout_s: float) -> Redis:
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        protocol=2,  # RESP3 changes the shape of XREAD
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
+
+
+def _renamed(parts: SplitResult, address: Address) -> SplitResult:
+    """The same user and password at another address."""
+    user, at, _ = parts.netloc.rpartition("@")
+    host, port = address
+    return parts._replace(netloc=f"{user}{at}{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def script(redis: Redis | Cluster, name: str, *, frees: bool = False) -> Any:
     """The Lua script beside this file, run by its hash and loaded when Redis does not know it.
 
     One that `frees` memory runs in a Redis that is full too: else nothing would ever empty it.
