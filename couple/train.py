@@ -39,11 +39,14 @@ def train(
     --set recipe=paper is the paper's configuration; `trainer/config.py` gives every setting with
     the reason for its value.
 
+    In two processes: torchrun --standalone --nproc-per-node 2 -m couple train … (docs/scaling.md).
+
     Example: couple train --data data --out checkpoint --set epochs=2
     """
     share_cores()
     with requires("train"):
         from couple.tables import figures
+        from trainer import processes
         from trainer.config import Config
         from trainer.towers import NETWORKS
         from trainer.train import train as run
@@ -51,7 +54,10 @@ def train(
     given = {"model": model, "seed": seed, "split": split}
     options = [f"{key}={value}" for key, value in given.items() if value is not None]
     config = Config.with_overrides([*options, *(set_ or [])])
-    report = run(data, out, config, restart=restart, logs=logs)
+    with processes.joined():
+        report = run(data, out, config, restart=restart, logs=logs)
+        if not processes.leads():
+            return
     figures(report)
     typer.echo(f"peak memory {peak_megabytes():,.0f} MB")
     served = config.model in NETWORKS

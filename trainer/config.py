@@ -116,7 +116,7 @@ class Config(BaseModel):
 
     # The run itself.
     save_every_s: float = Field(20.0, ge=0)  # seconds of work that a kill may cost
-    threads: int = Field(2, ge=1)
+    threads: int = Field(2, ge=1)  # of a host, divided among its processes
     patience: int = Field(0, ge=0)  # epochs without a better validation before stopping; 0: never
 
     @model_validator(mode="after")

@@ -4,7 +4,8 @@ CoupleError (bundle.errors)
 └── TrainerError
     ├── DataError          a data folder that cannot be learned from
     ├── ConfigError        a setting that does not exist or does not fit
-    └── CheckpointError    a folder that is not the checkpoint it is asked to be
+    ├── CheckpointError    a folder that is not the checkpoint it is asked to be
+    └── LostProcess        one of several training processes has ended before the others
 """
 
 from pydantic import ValidationError
@@ -26,6 +27,10 @@ class ConfigError(TrainerError):
 
 class CheckpointError(TrainerError):
     """A folder holds no checkpoint, a damaged one, or one of another run."""
+
+
+class LostProcess(TrainerError):
+    """Another process of the same training has ended, so that this one cannot go on."""
 
 
 def first_fault(error: ValidationError) -> str:

@@ -1,7 +1,8 @@
 """One training step, and everything that must be saved to take the next one elsewhere.
 
 Every random number of a step is a function of (seed, step), so a killed run ends with the same
-weights as one that was not. B batch, L items, N tags, V items, Q domains.
+weights as one that was not. One of several processes takes its part of each batch (processes.py).
+B batch, C part of a process, L items, N tags, V items, Q domains.
 """
 
 import math
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bundle import Vocabulary, pad_items
+from trainer import noise, processes
 from trainer.config import Config
 from trainer.data import Dataset, Numbers, Sequences
-from trainer.errors import CheckpointError, DataError
+from trainer.errors import CheckpointError, ConfigError, DataError
 from trainer.examples import Examples
 from trainer.hard_negatives import HardNegatives
 from trainer.network import Candidates, NegativeQueue, contrastive_loss
@@ -44,6 +46,8 @@ class Learner:
         if not len(known.items):
             raise DataError("no item that is left to learn from has a known tag: give more data")
         self.examples = Examples(known, dataset.is_target, config)
+        if self.examples.batch_size < processes.count():
+            raise ConfigError("a batch has fewer examples than there are processes: start fewer")
         self.network = TwoTowers(len(vocabulary), len(dataset.domains), config)
         if config.tag_init != "random":
             self._start_from(_start(split, ids, len(vocabulary), config))
@@ -89,19 +93,22 @@ class Learner:
         torch.manual_seed(_step_seed(self.config.seed, number))
         batch = self.examples.batch(number)
         history, ids = torch.from_numpy(batch.history), torch.from_numpy(batch.positive)
-        items = (history, ids, self._more_negatives(ids, number))
+        mine = processes.part(len(ids))
+        items = (history[mine], ids, self._more_negatives(ids, number))
         # Only the rows that the batch touches take part: a step costs the same for any vocabulary.
-        rows, tags = gather(*(self._tags[some] for some in items))
+        rows, tags = gather(*(self._tags[some] for some in (items[0], ids[mine], items[2])))
         table_UD = self.network.tags.weight.detach()[rows].requires_grad_()
-        loss = self._loss(table_UD, tags, items, number)
+        with noise.shared(len(ids)):
+            loss = self._loss(table_UD, tags, items, number)
         self._adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        processes.sum_gradients(list(self._dense.values()))
         rate = learning_rate(self.config, number, self.examples.steps)
         self._adam.param_groups[0]["lr"] = rate
         self._adam.step()
         assert table_UD.grad is not None  # noqa: S101  # every batch has a positive
-        self._rows.step(rows, table_UD.grad, rate)
-        return loss.item()
+        self._rows.step(*processes.sum_rows(rows, table_UD.grad), rate)
+        return processes.total(loss.detach()).item()
 
     def _more_negatives(self, ids: Tensor, number: int) -> Tensor:
         """Items [M] that are encoded to be negatives only; none by default."""
@@ -112,7 +119,10 @@ class Learner:
     def _loss(
         self, table_UD: Tensor, tags: Sequence[Tensor], items: Sequence[Tensor], number: int
     ) -> Tensor:
-        """`tags` are those of `items`: history [B, L], positives [B], more negatives [M]."""
+        """`items`: history [C, L], all positives [B], more negatives [M]; `tags` of C positives.
+
+        → this process's share: the shares of all add up to the loss of the whole batch.
+        """
         config, network = self.config, self.network
         history, ids, more = items
         history_BLN, positive_BN, more_MN = tags
@@ -120,13 +130,15 @@ class Learner:
         domains_BL = self._seen_domains(history)
         users_BID, penalty = network.encode_users(history_BLN, table_UD, domains_BL, tau)
         vectors = network.encode_items(positive_BN, table_UD)
-        positive = Candidates(vectors, ids, self._log_q[ids])
-        negative = self._negatives(positive, more, more_MN, table_UD)
+        whole = Candidates(processes.gathered(vectors, len(ids)), ids, self._log_q[ids])
+        mine = processes.part(len(ids))
+        positive = Candidates(vectors, ids[mine], whole.correction[mine])
+        negative = self._negatives(whole, more, more_MN, table_UD)
         user_BD = nearest_interest(users_BID, vectors)
         found = contrastive_loss(user_BD, positive, negative, config.temperature)
         if config.negatives != "batch":
-            self.queue.push(vectors, ids)
-        return found + penalty
+            self.queue.push(whole.vectors, ids)
+        return found * (len(vectors) / len(ids)) + penalty / processes.count()
 
     def _seen_domains(self, history: Tensor) -> Tensor:
         """Domains of the history items [B, L]; some users' are hidden, as all are when served."""

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainer import processes
 from trainer.config import Config
 from trainer.encoder import Encoded, Seen
 
@@ -335,7 +336,7 @@ class CoupleEncoder(nn.Module):
             sigma = srip_penalty(layer, config.srip_over, count, self.start, config.srip_rounds)
             total = total + config.srip * sigma
         if config.balance:
-            mean = nodes[-1].mean(0)
+            mean = processes.mean(nodes[-1])
             total = total + config.balance * (mean * torch.log(mean * len(mean) + 1e-20)).sum()
         return total
 

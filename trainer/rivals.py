@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainer import processes
 from trainer.config import Config
 from trainer.encoder import Encoded, Seen
 from trainer.network import FAR, mean, mean_tags, unit
@@ -280,4 +281,4 @@ def _channel_loss(logits_BLQ: Tensor, seen: Seen) -> Tensor:
     known_BL = seen.real_BL & (seen.domains_BL < Q)
     target = seen.domains_BL.masked_fill(~known_BL, Q).flatten()
     total = F.cross_entropy(logits_BLQ.flatten(0, 1), target, ignore_index=Q, reduction="sum")
-    return total / known_BL.sum().clamp(min=1)
+    return processes.total(total) / processes.total(known_BL.sum()).clamp(min=1)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bundle import ItemIds, Vocabulary
 from bundle.manifest import digest
-from trainer import baselines, split_file
+from trainer import baselines, processes, split_file
 from trainer import checkpoint as files
 from trainer.baselines import BASELINES
 from trainer.calibration import Calibration, remember
@@ -41,20 +41,40 @@ def train(
 ) -> Report:
     """Train into the folder `checkpoint`, or resume or return what is already there.
 
-    `logs` is a folder for TensorBoard.
-    → metrics by model (its own name, tfidf, …, chance), user group and name; empty for split=none.
+    `logs` is a folder for TensorBoard. Of several processes only the first writes, measures and
+    shows; the others take part in the steps.
+    → metrics by model (its own name, tfidf, …, chance), user group and name; empty for split=none,
+    and for a process that is not the first.
 
     Raises:
         DataError: the data cannot be learned from.
         CheckpointError: the folder is another run's and `restart` is False, or not a checkpoint.
     """
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(processes.threads(config.threads))
     torch.use_deterministic_algorithms(True)
     held = trial(read(data, config.target_domain), config)
     vocabulary = training_tags(held, config)
     about = _about(held, vocabulary, config)
-    if restart:
+    _check_alike(about, config)
+    if restart and processes.leads():
         files.remove(checkpoint)
+    done = _begin(checkpoint, held, about, config, vocabulary) if processes.leads() else None
+    if (done := processes.told(done)) is not None:
+        return done
+    if config.model in BASELINES:
+        result = _baseline(held, vocabulary, config) if processes.leads() else None
+    else:
+        result = _network(held, vocabulary, config, checkpoint, progress=progress, logs=logs)
+    if result is None:
+        return {}
+    files.finish(checkpoint, about, result)
+    return result.metrics
+
+
+def _begin(
+    checkpoint: Path, held: Trial, about: About, config: Config, vocabulary: Vocabulary
+) -> Report | None:
+    """Make the folder, or look at one that is there; → what was measured if that is finished."""
     if not files.begun(checkpoint):
         files.start(checkpoint, about, config, vocabulary)
     elif files.same_run(checkpoint, about, config):
@@ -62,12 +82,16 @@ def train(
         files.tidy(checkpoint)
         return found.metrics
     split_file.write(held, checkpoint / files.SPLIT)
-    if config.model in BASELINES:
-        result = _baseline(held, vocabulary, config)
-    else:
-        result = _network(held, vocabulary, config, checkpoint, progress=progress, logs=logs)
-    files.finish(checkpoint, about, result)
-    return result.metrics
+    return None
+
+
+def _check_alike(about: About, config: Config) -> None:
+    """All processes must be of one run; raise DataError if this one is not of the first's."""
+    if processes.told((about, config)) != (about, config):
+        raise DataError(
+            "this process has other data, settings or versions of libraries than the first: "
+            "give every host the same folder, command and install"
+        )
 
 
 def training_tags(held: Trial, config: Config) -> Vocabulary:
@@ -110,13 +134,19 @@ def _baseline(held: Trial, vocabulary: Vocabulary, config: Config) -> files.Resu
 def _network(
     held: Trial, vocabulary: Vocabulary, config: Config, checkpoint: Path, *,
     progress: bool, logs: Path | None,
-) -> files.Result:  # fmt: skip
-    """Train a network, and fit the factors beside it."""
+) -> files.Result | None:  # fmt: skip
+    """Train a network and fit the factors beside it; None on all processes but the first."""
     calibration = Calibration(held, config)
     stopping = Stopping(calibration.held, vocabulary, config)
     learner = Learner(held.dataset, stopping.split, vocabulary, config)
-    with Curve(learner.examples.batch_size, logs) as curve, _bar(learner, progress) as show:
+    leads = processes.leads()
+    with (
+        Curve(learner.examples.batch_size, logs if leads else None) as curve,
+        _bar(learner, progress and leads) as show,
+    ):
         _learn(learner, stopping, checkpoint, curve, show)
+    if not leads:
+        return None
     network, item_ids = learner.network.eval(), ItemIds()
     if loudness := calibration.loudness(network, vocabulary):
         found, item_ids = remember(network, vocabulary, held.dataset, held.split.train)
@@ -130,7 +160,7 @@ def _learn(
     learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve, show: Show
 ) -> None:
     """Take all steps that are left, saving the state now and then."""
-    first = _resume(learner, stopping, checkpoint, curve)
+    first = _shared(learner, _resume(learner, stopping, checkpoint, curve))
     config, examples, saved = learner.config, learner.examples, time.monotonic()
     for step in range(first, examples.steps):
         loss = learner.step(step)
@@ -140,10 +170,11 @@ def _learn(
         curve.add(step, loss, rate)
         show(step + 1, curve)
         if config.patience and (step + 1) % examples.steps_per_epoch == 0:
-            curve.validated(step + 1, rate, stopping.score(learner.network))
-        if stopping.enough:
-            break
-        if time.monotonic() - saved >= config.save_every_s:
+            if processes.leads():
+                curve.validated(step + 1, rate, stopping.score(learner.network))
+            if processes.told(stopping.enough):
+                break
+        if processes.leads() and time.monotonic() - saved >= config.save_every_s:
             files.save_state(checkpoint, _state(learner, stopping, curve, step + 1))
             saved = time.monotonic()
     stopping.restore(learner.network)
@@ -158,7 +189,7 @@ def _state(learner: Learner, stopping: Stopping, curve: Curve, steps: int) -> di
 
 def _resume(learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve) -> int:
     """Take over what an earlier process left; → the number of steps it took."""
-    state = files.load_state(checkpoint)
+    state = files.load_state(checkpoint) if processes.leads() else None
     if state is None:
         return 0
     try:
@@ -167,6 +198,14 @@ def _resume(learner: Learner, stopping: Stopping, checkpoint: Path, curve: Curve
     except (KeyError, ValueError) as error:
         raise CheckpointError("the saved state is of another run: use --restart") from error
     return learner.load(state)
+
+
+def _shared(learner: Learner, first: int) -> int:
+    """Have every process begin with the weights and at the step of the first of them."""
+    if processes.count() == 1:
+        return first
+    state = processes.told_tensors(learner.state(first) if processes.leads() else {})
+    return first if processes.leads() else learner.load(state)
 
 
 @contextmanager
