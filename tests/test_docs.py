@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from torch.distributed.run import get_args_parser
 
 from tests.e2e.running import COUPLE, Service, serving
 
@@ -51,7 +52,7 @@ def _program(line: str) -> str:
     return words[0].removeprefix(".venv/bin/") if words else ""
 
 
-@pytest.mark.parametrize("command", commands("couple"))
+@pytest.mark.parametrize("command", commands("couple") + commands("torchrun"))
 def test_each_couple_command_takes_the_options_shown(command: str) -> None:
     words = shlex.split(command.partition("couple ")[2])
     names = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
@@ -64,6 +65,15 @@ def test_each_couple_command_takes_the_options_shown(command: str) -> None:
     assert not unknown
 
 
+def test_torchrun_takes_the_options_shown() -> None:
+    """And starts the module `couple`."""
+    shown = commands("torchrun")
+    assert shown
+    for command in shown:
+        found = get_args_parser().parse_args(shlex.split(command)[1:])
+        assert (found.module, found.training_script) == (True, "couple")
+
+
 @pytest.mark.parametrize("command", commands("make"))
 def test_each_make_target_exists(command: str) -> None:
     result = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True)
@@ -71,7 +81,7 @@ def test_each_make_target_exists(command: str) -> None:
 
 
 def test_no_page_shows_a_command_that_nothing_here_checks() -> None:
-    known = {"couple", "make", "", "python", "pip", *FOREIGN}
+    known = {"couple", "make", "", "python", "pip", "torchrun", *FOREIGN}
     shown = {_program(line) for line in _commands()}
     assert shown <= known
 
