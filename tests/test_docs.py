@@ -5,10 +5,12 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from torch.distributed.run import get_args_parser
 
 from tests.e2e.running import COUPLE, Service, serving
@@ -17,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXTRA = re.compile(r"'\.\[([a-z]+)\]'")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 # Commands whose effect lies outside this project; that they are spelled well is all we can say.
@@ -126,6 +129,41 @@ def test_the_recipe_makes_a_key_and_its_digest() -> None:
     )
     digest, key = result.stdout.split()
     assert hashlib.sha256(key.encode()).hexdigest() == digest
+
+
+def test_each_install_names_extras_that_exist() -> None:
+    """In prose too. pip itself is not run: it would ask a registry."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = {extra for page in PAGES for extra in EXTRA.findall(page.read_text())}
+    assert {"report", "drain"} <= named
+    assert named <= known.keys()
+    for command in commands("pip"):
+        words = shlex.split(command)
+        assert words[:2] == ["pip", "install"]
+        assert all(EXTRA.search(shlex.quote(word)) for word in words[2:]), command
+
+
+def test_what_compose_is_given_is_a_compose_file() -> None:
+    """Parsed only: there is no container engine where the tests run."""
+    shown = [shlex.split(line) for line in commands("docker")]
+    assert shown
+    for words in shown:
+        assert words[1:3] == ["compose", "-f"]
+        content = yaml.safe_load((ROOT / words[3]).read_text())
+        assert content.keys() <= {"name", "services", "volumes", "networks", "secrets", "configs"}
+        assert all({"image", "build"} & one.keys() for one in content["services"].values())
+
+
+def test_what_kubectl_makes_is_what_the_manifests_use() -> None:
+    """The namespace, the secret's name and key, and the folder of kustomize; kubectl is not run."""
+    namespace, secret, applied = (shlex.split(line) for line in commands("kubectl"))
+    folder = ROOT / applied[applied.index("--kustomize") + 1]
+    told = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    assert [namespace[-1], secret[secret.index("--namespace") + 1]] == [told["namespace"]] * 2
+    name, literal = secret[secret.index("generic") + 1 :]
+    key = literal.removeprefix("--from-literal=").partition("=")[0]
+    deployment = (ROOT / "deploy" / "kubernetes" / "base" / "deployment.yaml").read_text()
+    assert f"secretKeyRef: {{name: {name}, key: {key}}}" in deployment
 
 
 def test_files_that_commands_name_are_there() -> None:
