@@ -72,7 +72,7 @@ def _scenario(number: int, outcome: Outcome) -> str:
     parts = [
         f"<h2>{outcome.scenario.name.capitalize()}</h2>",
         f"<p>{escape(outcome.scenario.says)} {outcome.rate:,.4g} requests a second"
-        f"{' to begin with' if outcome.climb else ''}, {record.seconds:,.0f} s.</p>",
+        f"{' to begin with' if outcome.climb else ''}, {record.seconds:,.0f}&nbsp;s.</p>",
         *_ramp(outcome, f"{name}r"),
         _objectives(outcome),
         _figure(plots.latency(record, limit[1], f"{name}l"), "Latency over time."),

@@ -1,11 +1,14 @@
 """The report as one HTML file that needs nothing beside it: no script, no font, no network."""
 
+import re
 from html import escape
 
 from couple.abtest import charts
 from couple.abtest.report import Report
 from couple.abtest.sheets import Check, Sheet, checks, sheets, span
 from trainer.reproduce.style import document
+
+NO_BREAK = "\u00a0"
 
 
 def page(found: Report) -> str:
@@ -33,11 +36,16 @@ def page(found: Report) -> str:
 
 def _banner(check: Check) -> str:
     kind = "banner sound" if check.sound else "banner"
-    return f'<p class="{kind}" role="note">{escape(check.text)}</p>'
+    return f'<p class="{kind}" role="note">{_prose(check.text)}</p>'
+
+
+def _prose(text: str) -> str:
+    """For the page; a number and its unit stay on one line."""
+    return escape(re.sub(r"(?<=\d) (?=%)", NO_BREAK, text))
 
 
 def _figure(chart: str, caption: str) -> str:
-    return f"<figure><div>{chart}</div>\n<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure><div>{chart}</div>\n<figcaption>{_prose(caption)}</figcaption></figure>"
 
 
 def _sheet(sheet: Sheet) -> str:
@@ -46,7 +54,7 @@ def _sheet(sheet: Sheet) -> str:
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in sheet.rows
     )
     return (
-        f'<p class="soft"><b>{escape(sheet.title)}.</b> {escape(sheet.note)}</p>\n'
+        f'<p class="soft"><b>{escape(sheet.title)}.</b> {_prose(sheet.note)}</p>\n'
         f'<div class="scroll"><table aria-label="{escape(sheet.title)}">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )

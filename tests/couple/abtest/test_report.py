@@ -107,6 +107,13 @@ def test_the_page_loads_nothing_and_escapes_names(found: Report) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_the_page_parts_no_number_from_its_unit(found: Report) -> None:
+    """Lines break elsewhere."""
+    prose = re.sub(r"<svg.*?</svg>", "", page(found), flags=re.DOTALL)
+    assert "80\u00a0%" in prose
+    assert not re.search(r"\d %", prose)
+
+
 def test_an_experiment_without_impressions_is_still_a_report(tmp_path: Path) -> None:
     """Shares are empty, not zero, and nothing is compared."""
     facts: list[tuple[float, Fact]] = [
