@@ -1,8 +1,7 @@
 """Many queries at once: what a look at the lists gives to each of them.
 
-What numpy does with an answer costs a call whether it is one query's or thirty's. A look at few
-lists says how good the k-th best is at least, and a second one takes in all that can hold better
-(`index.reach`). Who is not done by it is searched for alone, from the start, by `index.search`.
+What numpy does with an answer costs a call whether it is one query's or thirty's. Who is not done
+by it is searched for alone, from the start, by `index.search`.
 
 Shapes: B queries of one interest, D dimensions, P lists probed, F items found, k wanted.
 """
@@ -20,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.lists import NOTHING, Nearest, Vectors
-from index.probes import WIDER
 from index.rows import BITS, RowNumbers, prints_of
-from index.scan import Scores, products
+from index.scan import Scores
 from index.search import BARRED, SLACK, Ranked, State, ranked
 
 AT_ONCE = 32  # queries at most: more gain nothing
@@ -52,7 +50,7 @@ def together(
 
 def _at_once(state: State, k: int) -> int:
     """Queries that are answered while the lock is held: the fewer, the more each has to read."""
-    read = len(state.lists) * state.probes.first(k) / state.lists.count
+    read = len(state.lists) * state.probes.of(k) / state.lists.count
     return int(np.clip(READ_AT_ONCE / max(1, read), 1, AT_ONCE))
 
 
@@ -76,28 +74,14 @@ class Batch:
     excluded: Sequence[AbstractSet[str]]  # B
 
     def best(self) -> list[Ranked | None]:
-        """What `Search.best` gives, or None where looks at near lists do not tell."""
+        """What `Search.best` gives, or None where the lists probed do not tell."""
         lists, probes = self.state.lists, self.state.probes
         depth = self.k + min(max(map(len, self.excluded)), BARRED)
-        fetch, first = depth + SLACK, min(probes.first(depth), lists.count)
+        fetch = depth + SLACK
         if not self.k < fetch <= len(lists):
             return [None] * len(self.queries)
-        if first == lists.count:
-            return self._ranked(self._look(fetch, lists.nearest(self.queries, first)))
-        begun, look = probes.look(depth), probes.look(self.k)
-        if begun is None or look is None:
-            return [None] * len(self.queries)
-        near = products(self.queries, lists.centroids)
-        nearest = lists.nearest(self.queries, begun.first)
-        least = self._least(self._look(fetch, nearest), look.below)
-        _bound(least, near, min(WIDER * first, lists.count))
-        return self._ranked(self._look(fetch, _padded(near, nearest[1], near >= least[:, None])))
-
-    def _least(self, kept: Kept, below: float) -> Scores:
-        """[B] how near a list must be to hold better than what the first lists gave."""
-        least: Scores = kept.scores[:, self.k - 1] - below * np.linalg.norm(self.queries, axis=1)
-        least[kept.counts < self.k] = np.inf  # who has so few is searched for alone
-        return least
+        near = lists.nearest(self.queries, min(probes.of(depth), lists.count))
+        return self._ranked(self._look(fetch, near))
 
     def _look(self, fetch: int, near: Nearest) -> Kept:
         scores, rows = self.state.lists.search_in(near, self.queries, fetch)
@@ -149,20 +133,3 @@ class Batch:
             mine = kept.scores[place, :count], kept.rows[place, :count]
             found[place] = ranked(ids, k, *mine) if whole[place] else None
         return found
-
-
-def _bound(least: Scores, near: Scores, most: int) -> None:
-    """Raise what is so low that more lists than `most` would be read."""
-    counts = np.count_nonzero(near >= least[:, None], axis=1)
-    for place in np.flatnonzero(counts > most).tolist():
-        least[place] = np.partition(near[place], -most)[-most]
-
-
-def _padded(near: Scores, first: RowNumbers, wanted: Marks) -> Nearest:
-    """The first lists [B, P] of each query and all wanted [B, C]; NOTHING where it has fewer."""
-    np.put_along_axis(wanted, first, values=False, axis=1)
-    begun, counts = first.shape[1], np.count_nonzero(wanted, axis=1)
-    numbers = np.full((len(near), begun + int(counts.max())), NOTHING)
-    numbers[:, :begun] = first
-    numbers[:, begun:][np.arange(counts.max()) < counts[:, None]] = np.nonzero(wanted)[1]
-    return np.take_along_axis(near, numbers, axis=1), numbers

@@ -26,6 +26,8 @@ class Contents:
     table: Sequence[Profile]  # distinct sets of attributes
     lists: NDArray[np.int32]  # [n] the inverted list an item lies in
     centroids: NDArray[np.float32]  # [C, D] of the lists; one of zeros: everything is scanned
+    spreads: NDArray[np.float32]  # [C] of each list, and …
+    metric: NDArray[np.float32]  # [D, D] what else `index.partition` knows of them
     queries: NDArray[np.float32]  # [Q, D] recent queries, which recall is measured on
     places: NDArray[np.int32]  # [P, T] what was measured: probes that reach each query's items
 

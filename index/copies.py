@@ -85,7 +85,7 @@ class Copy:
 
 def copy_of(lists: Lists, rows: int, lock: threading.Lock) -> Copy:
     """The vectors of all rows below `rows` that do not change meanwhile."""
-    copied = Copy(rows, lists.centroids.shape[1])
+    copied = Copy(rows, lists.dim)
     for number in range(lists.count):
         # From the end: faiss fills a gap with the last vector, so that what moves was copied.
         end = lists.size(number)

@@ -34,8 +34,8 @@ def faults(contents: Contents, sizes: Sizes) -> Iterator[str]:
     for name, times in (("published", contents.published), ("expires", contents.expires)):
         if np.isnan(times).any():
             yield f"{name} holds a time that is NaN"
-    for name, vectors in (("centroids", contents.centroids), ("queries", contents.queries)):
-        if not np.isfinite(vectors).all():
+    for name in ("centroids", "spreads", "metric", "queries"):
+        if not np.isfinite(getattr(contents, name)).all():
             yield f"{name} holds a number that is not finite"
     if not _finite(contents.codes):
         yield "codes holds a number that is not finite"

@@ -1,11 +1,12 @@
 """The inverted file: vectors as half floats, in lists by their nearest centroid.
 
 One faiss structure serves every size. With one list each search scans everything and is exact;
-with more it scans the `probes` lists nearest to the query. A direct map says where each row lies,
-so that one can be replaced or dropped in microseconds. It is faiss's array of 8 bytes a row, a
-quarter of its hash table; as that can only move rows from list to list, they come and go through
-one list more, the limbo, which no search probes. Vectors are stored themselves, not what is left of
-them beside their centroid: equal vectors then score equally to the last bit, wherever they lie.
+with more it scans the `probes` lists that promise most to the query (`index.partition`). A direct
+map says where each row lies, so that one can be replaced or dropped in microseconds. It is faiss's
+array of 8 bytes a row, a quarter of its hash table; as that can only move rows from list to list,
+they come and go through one list more, the limbo, which no search probes. Vectors are stored
+themselves, not what is left of them beside their centroid: equal vectors then score equally to the
+last bit, wherever they lie.
 
 Nothing here is locked, and faiss crashes when a search overlaps a change (faiss#367): the owner
 sees to it. Shapes: R rows, D dimensions, C lists, I interests of one query.
@@ -19,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.contents import Codes
+from index.partition import Nearest as Nearest
+from index.partition import Numbers, Partition
 
 Vectors = NDArray[np.float32]
-Numbers = NDArray[np.int64]
-Nearest = tuple[NDArray[np.float32], Numbers]  # inner products of lists' centroids, their numbers
 Found = tuple[NDArray[np.float32], Numbers]  # scores and what has them, best first
 
 NOTHING = -1  # faiss's number where fewer were found than asked for
@@ -36,20 +37,18 @@ PAIR = 32  # bits: faiss packs (list, place) into one number
 class Lists:
     """R stored vectors by row number."""
 
-    def __init__(self, centroids: Vectors) -> None:
-        """Empty lists around centroids [C, D]."""
-        count, dim = centroids.shape
-        self.centroids = np.ascontiguousarray(centroids)
-        self._quantizer = faiss.IndexFlatIP(dim)
-        self._quantizer.add(self.centroids)
+    def __init__(self, partition: Partition) -> None:
+        """All empty."""
+        count, dim = partition.count, partition.dim
+        self.partition = partition
         self._index: Any = faiss.IndexIVFScalarQuantizer(
-            self._quantizer, dim, count, faiss.ScalarQuantizer.QT_fp16,
+            faiss.IndexFlatIP(dim), dim, count, faiss.ScalarQuantizer.QT_fp16,
             faiss.METRIC_INNER_PRODUCT, False,  # faiss takes it by place
         )  # fmt: skip
         self._index.is_trained = True
         self._limbo = count
         self._inverted: Any = faiss.ArrayInvertedLists(count + 1, 2 * dim)
-        self._index.nlist = count + 1  # as many as there must be; the quantizer names `count`
+        self._index.nlist = count + 1  # as many as there must be; the partition names `count`
         self._index.replace_invlists(self._inverted)
         self._map: Any = self._index.direct_map
         self._map.type = ARRAY
@@ -59,19 +58,19 @@ class Lists:
     @classmethod
     def exact(cls, dim: int) -> "Lists":
         """One list: every search scans everything."""
-        return cls(np.zeros((1, dim), dtype=np.float32))
+        return cls(Partition.whole(dim))
 
     @classmethod
     def filled(
-        cls, centroids: Vectors, lists: NDArray[np.int32], rows: Numbers, codes: Codes
+        cls, partition: Partition, lists: NDArray[np.int32], rows: Numbers, codes: Codes
     ) -> "Lists":
         """R rows at once, where `lists` [R] says: with SPARE room, 2.35 bytes a dimension.
 
         A full list doubles its memory as soon as one item more comes.
         """
-        made = cls(centroids)
+        made = cls(partition)
         order = np.argsort(lists, kind="stable")
-        bounds = np.searchsorted(lists[order], np.arange(len(centroids) + 1)).tolist()
+        bounds = np.searchsorted(lists[order], np.arange(partition.count + 1)).tolist()
         made._make_room(int(rows.max(initial=-1)) + 1)
         for number, (start, end) in enumerate(pairwise(bounds)):
             if start < end:
@@ -86,12 +85,12 @@ class Lists:
     @property
     def dim(self) -> int:
         """D."""
-        return int(self.centroids.shape[1])
+        return self.partition.dim
 
     @property
     def count(self) -> int:
         """C."""
-        return len(self.centroids)
+        return self.partition.count
 
     @property
     def sizes(self) -> Numbers:
@@ -100,11 +99,8 @@ class Lists:
         return np.fromiter(sizes, dtype=np.int64, count=self.count)
 
     def assign(self, vectors: Vectors) -> Numbers:
-        """The list of each of R vectors. Reads centroids alone: safe beside anything."""
-        if self.count == 1:
-            return np.zeros(len(vectors), dtype=np.int64)
-        _, lists = self._quantizer.search(vectors, 1)
-        return np.ascontiguousarray(lists[:, 0])
+        """The list of each of R vectors. Reads the partition alone: safe beside anything."""
+        return self.partition.assign(vectors)
 
     def put(self, rows: Numbers, vectors: Vectors, lists: Numbers) -> None:
         """Store R distinct rows, new or not, in the lists that `assign` gave."""
@@ -161,14 +157,8 @@ class Lists:
         return self.search_in(self.nearest(query, probes), query, fetch, mask)
 
     def nearest(self, query: Vectors, probes: int) -> Nearest:
-        """The `probes` lists nearest to each vector of a query [I, D], nearest first."""
-        nearness = np.empty((len(query), probes), dtype=np.float32)
-        numbers = np.empty((len(query), probes), dtype=np.int64)
-        self._quantizer.search_c(  # type: ignore[attr-defined]
-            len(query), faiss.swig_ptr(query), probes,
-            faiss.swig_ptr(nearness), faiss.swig_ptr(numbers),
-        )  # fmt: skip
-        return nearness, numbers
+        """The `probes` lists that promise most to each vector of a query [I, D], in order."""
+        return self.partition.nearest(query, probes)
 
     def search_in(
         self, nearest: Nearest, query: Vectors, fetch: int, mask: "Mask | None" = None
@@ -227,9 +217,9 @@ class Lists:
 
     def nearness(self, query: Vectors) -> Numbers:
         """[C] place of each list in the order in which one vector [D] probes them, from 0."""
-        _, order = self._quantizer.search(query[None], self.count)
+        order = np.argsort(-self.partition.promises(query[None])[0], kind="stable")
         places = np.empty(self.count, dtype=np.int64)
-        places[order[0]] = np.arange(self.count)
+        places[order] = np.arange(self.count)
         return places
 
     def vectors(self, rows: Numbers) -> Vectors:

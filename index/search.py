@@ -18,13 +18,14 @@ from index.attributes import Attributes, Profiles
 from index.block import Block
 from index.filters import Filter, Filters
 from index.lists import NOTHING, Lists, Mask, Nearest, Vectors
-from index.probes import WIDER, Probes
+from index.probes import Probes
 from index.rows import RowNumbers, Rows
 from index.scan import Scores, highest, scores_of
 
 SLACK = 32  # asked for beyond k: few are dead or tie with the last one
 BARRED = 128  # … and so many of the excluded, which are often among the nearest
 FEWEST = 4  # lists probed for marked rows
+WIDER = 4  # times as many lists, where too much comes late
 Ranked = tuple[list[str], list[float]]  # ids and scores
 
 GATHERED = 2048  # rows whose vectors are looked up one by one for an exact scan
@@ -100,8 +101,9 @@ class Search:
         if self.filter is None:
             # What is excluded is often nearest, and the k best lie below it.
             depth = self.k + min(len(self.excluded), BARRED)
-            yield self._probe(depth + SLACK, probes.first(depth), 1)
-            yield self._probe(4 * (depth + SLACK), probes.first(4 * depth), 1)
+            for deeper in (1, 4):
+                near = self._near(probes.of(deeper * depth))
+                yield self._ask(deeper * (depth + SLACK), near)
         else:
             depth = self.k + min(len(self._excluded_rows()), BARRED)
             share = self.filter.count / len(self.state.rows)  # not 0: there would be a block
@@ -114,22 +116,22 @@ class Search:
         return rows if self.filter is None or not len(rows) else self.filter.among(rows)
 
     def _masked(self, fetch: int, depth: float, mask: Mask) -> Answer:
-        """Among marked rows, which lie so deep if they are strewn, but may lie far deeper."""
-        probes = max(self.state.probes.first(depth), FEWEST)
-        return self._probe(fetch, probes, self.state.lists.count, mask)
+        """Among marked rows, which lie so deep if they are strewn, but may lie far deeper.
 
-    def _probe(self, fetch: int, probes: int, turns: int, mask: Mask | None = None) -> Answer:
-        """The nearest lists, and in as many turns more while too much of the answer comes late.
-
-        What was found in the last of them says how much there is further on.
+        More lists are probed while too much of the answer comes late: what was found in the last
+        of them says how much there is further on.
         """
-        lists = self.state.lists
+        probes = max(self.state.probes.of(depth), FEWEST)
         while True:
-            near = lists.nearest(self.query, min(probes, lists.count))
+            near = self._near(probes)
             answer = self._ask(fetch, near, mask)
-            if not turns or probes >= lists.count or self._is_early(answer, near):
+            if probes >= self.state.lists.count or self._is_early(answer, near):
                 return answer
-            probes, turns = probes * WIDER, turns - 1
+            probes *= WIDER
+
+    def _near(self, probes: int) -> Nearest:
+        lists = self.state.lists
+        return lists.nearest(self.query, min(probes, lists.count))
 
     def _is_early(self, answer: Answer, near: Nearest) -> bool:
         late = self.state.lists.late(answer.rows[: self.k], near)

@@ -13,7 +13,7 @@ from typing import Any
 
 from index.errors import SnapshotRefused
 
-FORMAT = 1  # raised when a reader of the old one would misread the new one
+FORMAT = 2  # raised when a reader of the old one would misread the new one
 NAME = "manifest.json"
 LARGEST = 1 << 20  # bytes; a real one has a few thousand
 
@@ -26,6 +26,8 @@ ARRAYS = {  # each named for a column of `Contents`, with the type of its number
     "profiles.i32": "<i4",
     "lists.i32": "<i4",
     "centroids.f32": "<f4",
+    "spreads.f32": "<f4",
+    "metric.f32": "<f4",
     "queries.f32": "<f4",
     "places.i32": "<i4",
 }
@@ -61,6 +63,8 @@ class Sizes:
         tables = {
             "codes": (self.items, self.dim),
             "centroids": (self.lists, self.dim),
+            "spreads": (self.lists,),
+            "metric": (self.dim, self.dim),
             "queries": (self.queries, self.dim),
             "places": (self.measured, self.depth),
         }

@@ -1,7 +1,7 @@
 """Which structure the index has: measured, built and swapped in beside traffic.
 
-While few items are stored one list is scanned whole. Beyond that an inverted file is built around
-centroids of a sample, and its probes are set from the recall of queries that were really asked.
+While few items are stored one list is scanned whole. Beyond that an inverted file is built for the
+queries that were really asked, and its probes are set from their recall.
 One slow work at a time; each takes the index's lock for slices.
 """
 
@@ -10,13 +10,13 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from index.contents import Contents
 from index.copies import Copy, Journal, copy_of, some_of
 from index.lists import Lists, Vectors
+from index.partition import SEED, Partition, learned
 from index.probes import Probes, measure
 from index.queries import KEPT, Queries
 from index.rows import Columns, RowNumbers
@@ -24,17 +24,15 @@ from index.search import State
 
 LISTS = 2048  # fastest at 100,000 items and at a million alike, but
 FEWEST, MOST = 2.0, 5.0  # times √n: as many lists as that at least and at most
-POINTS = 40  # sampled for each centroid: more of them changed no figure
-ROUNDS = 6  # of k-means
 DEPTH = 100  # items of a search, for figures that need one
 WASTEFUL = 0.5  # share of the lists from which on scanning everything is as fast
 OUTGROWN = 4  # times as many or as few items as when it was built
 DRIFTED = 1.5  # times the probes that it took when it was built
 TURNED_OVER = 1.0  # changes an item, one when it comes and one when it goes
-STALE = 0.1  # share of changed items below which nothing can have drifted
+STALE = 0.1  # share of changed items below which these cannot have drifted
+ALIKE = 0.75  # cosine: 256 of the same users have .9 and more, of others .7 and less
 AT_ONCE = 256  # changed rows caught up with while the lock is held
 ASSIGNED = 8192  # vectors at a time
-SEED = 20211207
 UNSHARED: AbstractContextManager[None] = nullcontext()  # nobody else has them yet
 
 
@@ -55,7 +53,7 @@ class Stats(NamedTuple):
 
     items: int
     lists: int  # 1: every search is exact
-    probes: int  # lists that a search for DEPTH items scans at first
+    probes: int  # lists that a search for DEPTH items scans
     recall: float  # of DEPTH items by score, as last measured
     rebuilds: int  # since this index was made or loaded
 
@@ -92,7 +90,7 @@ class Structure:
                 found = measure(self._state.lists, queries, self._goal.recall, self._lock)
                 with self._lock:
                     self._state.probes = found
-                if self._drifted():
+                if self._drifted(queries):
                     self._rebuild()
 
     def _outgrown(self) -> bool:
@@ -108,7 +106,11 @@ class Structure:
         changed = self._journal.total - self._changes
         return self._state.lists.count > 1 and changed > TURNED_OVER * len(self._state.rows)
 
-    def _drifted(self) -> bool:
+    def _drifted(self, queries: Vectors) -> bool:
+        """Whether items or queries are no longer those that the lists were made for."""
+        lists = self._state.lists
+        if len(queries) == KEPT and not lists.partition.suits(queries, ALIKE):
+            return True
         changed = self._journal.total - self._changes
         needed = self._state.probes.of(DEPTH)
         return needed > DRIFTED * self._probes and changed > STALE * len(self._state.rows)
@@ -154,9 +156,9 @@ class Structure:
         """Figures for an operator."""
         with self._lock:
             state, probes = self._state, self._state.probes
-            first = probes.first(DEPTH)
-            recall = probes.widened_recall(first, DEPTH)
-            return Stats(len(state.rows), state.lists.count, first, recall, self.rebuilds)
+            probed = probes.of(DEPTH)
+            recall = probes.recall(probed, DEPTH)
+            return Stats(len(state.rows), state.lists.count, probed, recall, self.rebuilds)
 
     def contents(self) -> Contents:
         """All items at one moment, at the end of this call."""
@@ -183,7 +185,8 @@ class Structure:
         state = self._state
         rows = np.arange(len(contents), dtype=np.int64)
         columns = Columns(contents.published, contents.expires, contents.profiles)
-        lists = Lists.filled(contents.centroids, contents.lists, rows, contents.codes)
+        partition = Partition(contents.centroids, contents.spreads, contents.metric)
+        lists = Lists.filled(partition, contents.lists, rows, contents.codes)
         probes = Probes(contents.places, lists.count, self._goal.recall).prepared()
         with self._lock:
             state.rows.fill(contents.ids, columns)
@@ -208,7 +211,7 @@ class Kept:
 
     def contents(self, copied: Copy, queries: Vectors) -> Contents:
         """Together with the vectors."""
-        rows = copied.rows
+        rows, partition = copied.rows, self._state.lists.partition
         columns = self._columns.take(rows)
         used, profiles = np.unique(columns.profiles, return_inverse=True)
         return Contents(
@@ -219,7 +222,9 @@ class Kept:
             profiles.astype(np.int32),
             [self._table[number] for number in used.tolist()],
             copied.homes[rows],
-            self._state.lists.centroids,
+            partition.centroids,
+            partition.spreads,
+            partition.metric,
             queries,
             self._state.probes.places,
         )
@@ -234,45 +239,28 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
     """Lists of what was copied, as many as serve it best, and their measured probes."""
     rows = copied.rows
     codes = copied.codes[rows]
-    dim = codes.shape[1]
     nowhere = np.zeros(len(rows), dtype=np.int32)
     if len(rows) > goal.scanned_up_to:
-        centroids = cluster(codes)
-        lists = Lists.filled(centroids, _homes(codes, centroids), rows, codes)
+        partition = learned(codes, _lists_for(len(rows)), queries)
+        lists = Lists.filled(partition, _homes(codes, partition), rows, codes)
         probes = measure(lists, _asked(queries, codes), goal.recall, UNSHARED)
         if probes.of(DEPTH) <= WASTEFUL * lists.count:
             return lists, probes
-    exact = Lists.filled(np.zeros((1, dim), dtype=np.float32), nowhere, rows, codes)
+    exact = Lists.filled(Partition.whole(codes.shape[1]), nowhere, rows, codes)
     return exact, Probes.everything(1, goal.recall)
 
 
-def cluster(codes: NDArray[np.float16]) -> Vectors:
-    """Centroids [C, D] of length 1 from a sample of codes [R, D], by spherical k-means."""
-    root = np.sqrt(len(codes))
+def _lists_for(items: int) -> int:
+    """C."""
+    root = np.sqrt(items)
     wanted = np.clip(LISTS, FEWEST * root, MOST * root)
-    count = min(2 ** round(np.log2(wanted)), len(codes))
-    sample = _sample(len(codes), POINTS * count)
-    means = faiss.Kmeans(
-        codes.shape[1], count, niter=ROUNDS, spherical=True, seed=SEED,
-        min_points_per_centroid=1, max_points_per_centroid=POINTS,
-    )  # fmt: skip
-    means.train(codes[sample].astype(np.float32))
-    assert means.centroids is not None  # noqa: S101  # it is trained
-    return means.centroids
+    return int(min(2 ** round(np.log2(wanted)), items))
 
 
-def _sample(rows: int, most: int) -> RowNumbers:
-    """At most so many of R rows."""
-    if rows <= most:
-        return np.arange(rows)
-    return np.random.default_rng(SEED).integers(rows, size=most)  # lets others run meanwhile
-
-
-def _homes(codes: NDArray[np.float16], centroids: Vectors) -> NDArray[np.int32]:
-    """[R] the nearest centroid of each."""
-    lists = Lists(centroids)
+def _homes(codes: NDArray[np.float16], partition: Partition) -> NDArray[np.int32]:
+    """[R] the list of each."""
     parts = [
-        lists.assign(codes[start : start + ASSIGNED].astype(np.float32))
+        partition.assign(codes[start : start + ASSIGNED].astype(np.float32))
         for start in range(0, len(codes), ASSIGNED)
     ]
     return np.concatenate(parts).astype(np.int32)

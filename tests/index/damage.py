@@ -154,9 +154,9 @@ def break_the_form_of_the_manifest(snapshot: Path, _: Path, rng: Random) -> None
     """Every checksum is right; something is of the wrong kind."""
     old, new = rng.choice(
         [
-            (b'"format": 1', b'"format": "one"'),
-            (b'"format": 1', b'"format": null'),
-            (b'"format": 1', b'"form": 1'),
+            (b'"format": 2', b'"format": "one"'),
+            (b'"format": 2', b'"format": null'),
+            (b'"format": 2', b'"form": 2'),
             (b'"about": {', b'"about": [], "was": {'),
             (b'"sizes": {', b'"sizes": null, "was": {'),
             (b'"files": {', b'"files": [], "was": {'),
@@ -184,6 +184,8 @@ def spoil_a_number(snapshot: Path, _: Path, rng: Random) -> None:
             ("codes.f16", np.inf),
             ("codes.f16", -np.inf),
             ("centroids.f32", np.nan),
+            ("spreads.f32", np.nan),
+            ("metric.f32", np.inf),
             ("queries.f32", -np.inf),
             ("published.f64", np.nan),
             ("expires.f64", np.nan),

@@ -19,6 +19,8 @@ def sample(seed: int, n: int = 40, dim: int = DIM) -> Contents:
         table=[frozenset({("region", f"r{seed}-{number}")}) for number in range(4)],
         lists=rng.integers(0, 3, n, dtype=np.int32),
         centroids=rng.standard_normal((3, dim)).astype(np.float32),
+        spreads=rng.random(3).astype(np.float32),
+        metric=rng.standard_normal((dim, dim)).astype(np.float32),
         queries=rng.standard_normal((5, dim)).astype(np.float32),
         places=rng.integers(3, size=(4, 6), dtype=np.int32),
     )

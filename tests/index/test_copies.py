@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from index import copies
 from index.copies import Copy, Journal, copy_of, some_of
 from index.lists import Lists
-from tests.index.vectors import clustered
+from tests.index.vectors import around, clustered
 
 ITEMS = 2000
 LISTS = 4
@@ -22,7 +22,7 @@ class Store:
 
     def __init__(self) -> None:
         self.lock, self.journal = threading.Lock(), Journal()
-        self.lists = Lists(clustered(LISTS, seed=2))
+        self.lists = Lists(around(clustered(LISTS, seed=2)))
         self.stored: dict[int, NDArray[np.float32]] = {}
         self.put(np.arange(ITEMS), VECTORS[:ITEMS])
 

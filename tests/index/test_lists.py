@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from index.lists import NOTHING, Lists, Mask
-from tests.index.vectors import DIM, clustered
+from tests.index.vectors import DIM, around, clustered
 
 ITEMS = 500
 VECTORS = clustered(ITEMS, seed=1)
@@ -17,7 +17,7 @@ QUERIES = clustered(3, seed=2)
 def lists(count: int = 8) -> Lists:
     """All vectors, in so many lists."""
     faiss.omp_set_num_threads(1)
-    made = Lists(clustered(count, seed=3))
+    made = Lists(around(clustered(count, seed=3)))
     made.put(ROWS, VECTORS, made.assign(VECTORS))
     return made
 
@@ -38,7 +38,7 @@ def test_equal_vectors_score_equally_to_the_last_bit_wherever_they_lie(dim: int)
     vectors = rng.standard_normal((400, dim)).astype(np.float16).astype(np.float32)
     same = np.arange(3, 400, 7)
     vectors[same] = vectors[0]
-    made = Lists(rng.standard_normal((5, dim)).astype(np.float32))
+    made = Lists(around(rng.standard_normal((5, dim)).astype(np.float32)))
     made.put(np.arange(400), vectors, rng.integers(0, 5, 400))
     scores, rows = made.search(rng.standard_normal((2, dim)).astype(np.float32), 400, 5)
     for one, found in zip(scores, rows, strict=True):
@@ -120,7 +120,7 @@ def test_late_is_what_only_the_last_quarter_of_the_probed_lists_holds() -> None:
 def test_lists_filled_at_once_are_those_that_were_added_to() -> None:
     added = lists()
     homes = added.assign(VECTORS).astype(np.int32)
-    filled = Lists.filled(added.centroids, homes, ROWS, VECTORS.astype(np.float16))
+    filled = Lists.filled(added.partition, homes, ROWS, VECTORS.astype(np.float16))
     assert len(filled) == ITEMS
     assert np.array_equal(filled.sizes, added.sizes)
     scores, rows = added.search(QUERIES, 50, 3)

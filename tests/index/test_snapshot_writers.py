@@ -84,9 +84,10 @@ def test_two_writers_at_once_lose_nothing_to_each_other(tmp_path: Path) -> None:
 
 
 def test_what_is_removed_as_it_is_read_is_passed_over_for_what_replaced_it(tmp_path: Path) -> None:
-    small = sample(1, n=0, dim=20_000)
-    large = replace(sample(1, n=2000, dim=1), codes=np.zeros((2000, 20_000), dtype=np.float16))
-    large = replace(large, centroids=small.centroids, queries=small.queries)
+    small = sample(1, n=0, dim=1000)
+    large = replace(sample(1, n=40_000, dim=1), codes=np.zeros((40_000, 1000), dtype=np.float16))
+    kept = {name: getattr(small, name) for name in ("centroids", "spreads", "metric", "queries")}
+    large = replace(large, **kept)
     snapshots.write(tmp_path, large, About(MODEL, "large"))  # 80 MB: read longer than it takes
 
     def replace_all() -> None:
@@ -96,9 +97,9 @@ def test_what_is_removed_as_it_is_read_is_passed_over_for_what_replaced_it(tmp_p
     writing = threading.Thread(target=replace_all)
     writing.start()
     while writing.is_alive():
-        assert snapshots.read(tmp_path, dim=20_000, model=MODEL).refused == ()
+        assert snapshots.read(tmp_path, dim=1000, model=MODEL).refused == ()
     writing.join()
-    assert snapshots.read(tmp_path, dim=20_000, model=MODEL).about.position == "small 2"
+    assert snapshots.read(tmp_path, dim=1000, model=MODEL).about.position == "small 2"
 
 
 def test_a_writer_at_work_is_not_swept_away_as_a_dead_one_is(tmp_path: Path) -> None:

@@ -164,17 +164,17 @@ def test_another_dimension_is_refused(tmp_path: Path) -> None:
     assert f"{path / 'manifest.json'} is of 8 dimensions, not 64: load it" in str(refusal.value)
 
 
-@pytest.mark.parametrize(("format_", "age"), [("2", "newer"), ("0", "older")])
+@pytest.mark.parametrize(("format_", "age"), [("3", "newer"), ("1", "older")])
 def test_another_format_is_refused_whatever_else_it_holds(
     tmp_path: Path, format_: str, age: str
 ) -> None:
     path = snapshots.write(tmp_path, sample(1), ABOUT)
-    rewrite_manifest(path, b'"format": 1', f'"format": {format_}'.encode())
+    rewrite_manifest(path, b'"format": 2', f'"format": {format_}'.encode())
     rewrite_manifest(path, b'"items"', b'"rows"')
     with pytest.raises(SnapshotRefused) as refusal:
         snapshots.read(tmp_path, dim=DIM, model=MODEL)
     assert (
-        f"{path / 'manifest.json'} is of format {format_}, {age} than the format 1 read here: "
+        f"{path / 'manifest.json'} is of format {format_}, {age} than the format 2 read here: "
         "load it with the version that wrote it, or build the index from the log"
     ) in str(refusal.value)
 

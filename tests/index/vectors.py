@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from index.partition import Partition, metric_of
+
 DIM = 16
 TAGS = 200
 
@@ -25,3 +27,9 @@ def _of_length_one(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     kept: NDArray[np.float32] = (vectors / lengths).astype(np.float16).astype(np.float32)
     return kept
+
+
+def around(centroids: NDArray[np.float32]) -> Partition:
+    """Lists around centroids [C, D], by plain distances."""
+    spreads = np.zeros(len(centroids), dtype=np.float32)
+    return Partition(centroids, spreads, metric_of(centroids.shape[1]))
