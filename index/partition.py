@@ -73,12 +73,6 @@ class Partition:
         """[B, C] what each list promises to each query: a high score of its best items."""
         return products(_longer(queries, _lengths(queries)), self._reach)
 
-    def suits(self, queries: Vectors, least: float) -> bool:
-        """Whether queries [Q, D] tell items apart as this does: cosine of the metrics ≥ `least`."""
-        one, other = self.metric.ravel(), metric_of(self.dim, queries).ravel()
-        cosine = one @ other / np.sqrt((one @ one) * (other @ other))
-        return bool(cosine >= least)
-
     @cached_property
     def _reach(self) -> Vectors:
         """[C, D + 1] whose product with a query and its length is what a list promises."""
@@ -135,6 +129,14 @@ def metric_of(dim: int, queries: Vectors | None = None) -> Vectors:
     values, axes = np.linalg.eigh(unit.T @ unit * (dim / len(unit)) + LEAST * np.eye(dim))
     root: Vectors = (axes * np.sqrt(values) @ axes.T).astype(np.float32)
     return root
+
+
+def likeness(one: Vectors, other: Vectors) -> float:
+    """How alike the queries behind two metrics tell items apart, at most 1: a cosine.
+
+    Two samples of 256 of the same users have .9 and more, of others .7 and less.
+    """
+    return float(np.vdot(one, other) / np.sqrt(np.vdot(one, one) * np.vdot(other, other)))
 
 
 def _lengths(queries: Vectors) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ lists says after how many probes each is reached. That one figure an item gives 
 number of probes at every depth. Shapes: Q queries, T items found exactly for each, C lists.
 """
 
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -76,17 +77,26 @@ class Probes:
 
 
 def measure(
-    lists: Lists, queries: Vectors, target: float, lock: AbstractContextManager[object]
+    lists: Lists,
+    queries: Vectors,
+    target: float,
+    lock: AbstractContextManager[object],
+    rest: float = 0.0,
 ) -> Probes:
     """Probes from queries [Q, D] against an exact search, which takes `lock` slice by slice.
 
-    Items that come or go meanwhile blur a figure by their share.
+    It takes seconds on a million items, and rests `rest` times as long as it works. Items that come
+    or go meanwhile blur a figure by their share.
     """
     if not len(lists) or lists.count == 1:
         return Probes.everything(lists.count, target)
     slices = lists.slices()
     depth = min(DEPTH, len(lists))
-    found = [_places(lists, query, depth, slices, lock) for query in queries]
+    found = []
+    for query in queries:
+        began = time.perf_counter()
+        found.append(_places(lists, query, depth, slices, lock))
+        time.sleep(rest * (time.perf_counter() - began))
     shortest = min(map(len, found))
     if not shortest:  # all items left meanwhile
         return Probes.everything(lists.count, target)

@@ -1,7 +1,7 @@
 """Which structure the index has: measured, built and swapped in beside traffic.
 
 While few items are stored one list is scanned whole. Beyond that an inverted file is built for the
-queries that were really asked, and its probes are set from their recall.
+queries that were really asked, and its probes are set by their recall.
 One slow work at a time; each takes the index's lock for slices.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from index.contents import Contents
 from index.copies import Copy, Journal, copy_of, some_of
 from index.lists import Lists, Vectors
-from index.partition import SEED, Partition, learned
+from index.partition import SEED, Partition, learned, likeness, metric_of
 from index.probes import Probes, measure
 from index.queries import KEPT, Queries
 from index.rows import Columns, RowNumbers
@@ -29,8 +29,10 @@ WASTEFUL = 0.5  # share of the lists from which on scanning everything is as fas
 OUTGROWN = 4  # times as many or as few items as when it was built
 DRIFTED = 1.5  # times the probes that it took when it was built
 TURNED_OVER = 1.0  # changes an item, one when it comes and one when it goes
-STALE = 0.1  # share of changed items below which these cannot have drifted
-ALIKE = 0.75  # cosine: 256 of the same users have .9 and more, of others .7 and less
+STALE = 0.1  # share of changed items below which they cannot have drifted
+REST = 3.0  # times the work of measuring beside traffic, which so takes a quarter of a core
+ALIKE = 0.75  # likeness of queries below which lists are made anew, and
+THE_SAME = 0.95  # … probes measured anew
 AT_ONCE = 256  # changed rows caught up with while the lock is held
 ASSIGNED = 8192  # vectors at a time
 UNSHARED: AbstractContextManager[None] = nullcontext()  # nobody else has them yet
@@ -58,6 +60,13 @@ class Stats(NamedTuple):
     rebuilds: int  # since this index was made or loaded
 
 
+class Measured(NamedTuple):
+    """When the probes were."""
+
+    metric: Vectors  # of the queries
+    changes: int  # of items by then
+
+
 class Structure:
     """Builds, measures and copies what a state holds."""
 
@@ -71,27 +80,47 @@ class Structure:
         self._goal = goal
         self._busy = threading.Lock()
         self.rebuilds = 0
+        self._measured: Measured | None = None  # beside traffic, of the lists that are
         self._remember(0)
 
     def _remember(self, items: int) -> None:
         """What the structure was when it was built."""
         self._items, self._probes = items, self._state.probes.of(DEPTH)
         self._changes = self._journal.total
+        self._measured = None
 
     def maintain(self) -> None:
-        """Measure, set the probes, and rebuild if the structure no longer suits the items."""
+        """Measure, set the probes, and rebuild if the structure no longer suits items or queries.
+
+        What has been measured holds while both are about the same.
+        """
         with self._busy:
-            if self._outgrown() or self._turned_over():
-                self._rebuild()
-                return
             with self._lock:
                 queries = self._queries.recent
-            if len(queries) and self._state.lists.count > 1:
-                found = measure(self._state.lists, queries, self._goal.recall, self._lock)
-                with self._lock:
-                    self._state.probes = found
-                if self._drifted(queries):
+            metric = metric_of(queries.shape[1], queries)
+            if self._outgrown() or self._turned_over() or self._is_made_for_others(queries, metric):
+                self._rebuild()
+            elif len(queries) and self._state.lists.count > 1 and self._is_news(metric):
+                self._measure(queries, metric)
+                if self._drifted():
                     self._rebuild()
+
+    def _is_made_for_others(self, queries: Vectors, metric: Vectors) -> bool:
+        """Whether who asks now tells items apart otherwise than those whom the lists are for."""
+        lists = self._state.lists
+        known = lists.count > 1 and len(queries) == KEPT
+        return known and likeness(lists.partition.metric, metric) < ALIKE
+
+    def _is_news(self, metric: Vectors) -> bool:
+        if self._measured is None or likeness(self._measured.metric, metric) < THE_SAME:
+            return True
+        return self._journal.total - self._measured.changes > STALE * len(self._state.rows)
+
+    def _measure(self, queries: Vectors, metric: Vectors) -> None:
+        self._measured = Measured(metric, self._journal.total)
+        found = measure(self._state.lists, queries, self._goal.recall, self._lock, REST)
+        with self._lock:
+            self._state.probes = found
 
     def _outgrown(self) -> bool:
         items = len(self._state.rows)
@@ -106,11 +135,8 @@ class Structure:
         changed = self._journal.total - self._changes
         return self._state.lists.count > 1 and changed > TURNED_OVER * len(self._state.rows)
 
-    def _drifted(self, queries: Vectors) -> bool:
-        """Whether items or queries are no longer those that the lists were made for."""
-        lists = self._state.lists
-        if len(queries) == KEPT and not lists.partition.suits(queries, ALIKE):
-            return True
+    def _drifted(self) -> bool:
+        """Whether items are no longer those that the lists were made for."""
         changed = self._journal.total - self._changes
         needed = self._state.probes.of(DEPTH)
         return needed > DRIFTED * self._probes and changed > STALE * len(self._state.rows)
@@ -239,14 +265,15 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
     """Lists of what was copied, as many as serve it best, and their measured probes."""
     rows = copied.rows
     codes = copied.codes[rows]
-    nowhere = np.zeros(len(rows), dtype=np.int32)
     if len(rows) > goal.scanned_up_to:
         partition = learned(codes, _lists_for(len(rows)), queries)
         lists = Lists.filled(partition, _homes(codes, partition), rows, codes)
         probes = measure(lists, _asked(queries, codes), goal.recall, UNSHARED)
         if probes.of(DEPTH) <= WASTEFUL * lists.count:
             return lists, probes
-    exact = Lists.filled(Partition.whole(codes.shape[1]), nowhere, rows, codes)
+    exact = Lists.filled(
+        Partition.whole(codes.shape[1]), np.zeros(len(rows), dtype=np.int32), rows, codes
+    )
     return exact, Probes.everything(1, goal.recall)
 
 

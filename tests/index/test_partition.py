@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from index.partition import Partition, learned, metric_of
+from index.partition import Partition, learned, likeness, metric_of
 from index.scan import Vectors
-from tests.index.vectors import DIM, around, clustered, scattered
+from tests.index.vectors import DIM, scattered
 
 ITEMS, LISTS = 4000, 64
 VECTORS = scattered(ITEMS, seed=1)
@@ -63,17 +63,17 @@ def test_promises_grow_with_a_query_and_order_the_lists() -> None:
     assert np.take_along_axis(promised, numbers, axis=1) == pytest.approx(best, abs=1e-5)
 
 
-def test_a_partition_suits_queries_like_its_own_and_no_others() -> None:
-    made = learned(VECTORS.astype(np.float16), LISTS, ASKED[:150])
-    assert made.suits(ASKED[150:], 0.95)
-    assert made.suits(5 * ASKED[150:], 0.95)
-    assert not made.suits(ASKED[:, ::-1].copy(), 0.75)
-    assert not made.suits(scattered(300, seed=4), 0.75)
+def test_samples_of_the_same_users_are_alike_and_of_others_not() -> None:
+    one = metric_of(DIM, ASKED[:150])
+    assert likeness(one, one) == pytest.approx(1)
+    assert likeness(one, metric_of(DIM, 5 * ASKED[150:])) > 0.95
+    assert likeness(one, metric_of(DIM, ASKED[:, ::-1].copy())) < 0.75
+    assert likeness(one, metric_of(DIM, scattered(300, seed=4))) < 0.75
 
 
 def test_without_queries_all_directions_count_alike() -> None:
     assert np.array_equal(metric_of(DIM), np.eye(DIM))
-    assert around(clustered(LISTS, seed=3)).suits(scattered(2000, seed=4), 0.95)
+    assert likeness(metric_of(DIM), metric_of(DIM, scattered(2000, seed=4))) > 0.95
 
 
 def test_one_list_holds_everything() -> None:
