@@ -1,8 +1,8 @@
 """Which structure the index has: measured, built and swapped in beside traffic.
 
 While few items are stored one list is scanned whole. Beyond that an inverted file is built for the
-queries that were really asked, and its probes are set by their recall.
-One slow work at a time; each takes the index's lock for slices.
+queries that were really asked, and its probes are set by their recall. One slow work at a time;
+each takes the index's lock for slices.
 """
 
 import math
@@ -138,8 +138,8 @@ class Structure:
     def _drifted(self) -> bool:
         """Whether items are no longer those that the lists were made for."""
         changed = self._journal.total - self._changes
-        needed = self._state.probes.of(DEPTH)
-        return needed > DRIFTED * self._probes and changed > STALE * len(self._state.rows)
+        drifted = self._state.probes.of(DEPTH) > DRIFTED * self._probes
+        return drifted and changed > STALE * len(self._state.rows)
 
     def rebuild(self) -> None:
         """Build anew from all items, and swap it in."""
@@ -271,9 +271,8 @@ def build(copied: Copy, queries: Vectors, goal: Goal) -> tuple[Lists, Probes]:
         probes = measure(lists, _asked(queries, codes), goal.recall, UNSHARED)
         if probes.of(DEPTH) <= WASTEFUL * lists.count:
             return lists, probes
-    exact = Lists.filled(
-        Partition.whole(codes.shape[1]), np.zeros(len(rows), dtype=np.int32), rows, codes
-    )
+    one = Partition.whole(codes.shape[1])
+    exact = Lists.filled(one, np.zeros(len(rows), dtype=np.int32), rows, codes)
     return exact, Probes.everything(1, goal.recall)
 
 
