@@ -9,7 +9,7 @@ has found that it does again, or that another has its slots.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -145,8 +145,10 @@ class Cluster:
                 return node
         raise failure
 
-    async def _learn(self, teller: Address, ranges: Iterable[Any]) -> None:
+    async def _learn(self, teller: Address, ranges: Sequence[Any]) -> None:
         """Each range is its first and last slot, then host, port and more of each of its nodes."""
+        if not ranges:
+            raise StoreAway("this node is in no cluster, or not any more")
         owners: list[Address | None] = [None] * SLOTS
         known = {self._first}
         for first, last, *nodes in ranges:
@@ -161,5 +163,6 @@ class Cluster:
 
     async def _keep(self, known: Collection[Address]) -> None:
         """Hang up on nodes that are not of the cluster any more."""
-        for address in self._nodes.keys() - known:
-            await self._nodes.pop(address).aclose()
+        gone = [self._nodes.pop(address) for address in self._nodes.keys() - known]
+        for node in gone:
+            await node.aclose()

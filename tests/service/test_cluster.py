@@ -113,6 +113,9 @@ class Traffic:
 
         await until(holds, WHOLE_S)
 
+    async def all_marked(self) -> bool:
+        return set(self.marked) == {*USERS}
+
     def gap(self, users: list[str], since: float) -> float:
         """The longest time in which one of these users had no write taken, seconds."""
         times = [[at for at, _ in self.taken[user] if at > since - 1] for user in users]
@@ -210,6 +213,22 @@ async def test_a_frozen_master_does_not_hold_up_the_others(
     assert set(traffic.statuses) == {200}
     assert set(traffic.marked) <= {*mine}
     assert traffic.marked["u1"] > 0
+
+
+async def test_the_whole_cluster_may_freeze(clustered: Configure, cluster: OwnCluster) -> None:
+    """Everybody is answered, marked; everybody's answer is whole again once it goes on."""
+    async with running(clustered(redis_timeout_ms=500, redis_read_timeout_ms=300)) as service:
+        await service.items({"tags": ["wok"]})
+        traffic = Traffic(service)
+        async with traffic.flowing():
+            for node in cluster.nodes:
+                node.send(signal.SIGSTOP)
+            await until(traffic.all_marked, WHOLE_S)
+            for node in cluster.nodes:
+                node.send(signal.SIGCONT)
+            await asyncio.to_thread(cluster.wait_whole)
+            await traffic.whole()
+    assert set(traffic.statuses) == {200}
 
 
 @pytest.mark.timeout(60 * FAILOVERS)
