@@ -8,6 +8,7 @@ TORCHLESS := tests/bundle tests/index tests/service
 CODE := bundle couple exporter index loadtest service trainer tests benchmarks
 ALERTS := deploy/prometheus
 CHAOS := tests/index tests/e2e/test_convergence.py tests/e2e/test_durability.py tests/service/test_fuzz.py tests/service/test_outage.py tests/service/test_swaps.py tests/service/test_restart.py tests/e2e/test_drain.py tests/service/test_buckets.py tests/service/test_cluster.py
+HOSTS := tests/e2e/test_hosts.py
 
 .PHONY: setup demo test test-milvus chaos check openapi format bench bench-index bench-serve loadtest reproduce clean
 
@@ -20,6 +21,7 @@ test: $(VENV)/.dev $(VENV)-torchless/.test
 	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
 	@echo "not run: tests/index/test_milvus.py, which make test-milvus runs in an environment of its own"
+	@echo "not run: $(HOSTS), which make chaos runs"
 
 test-milvus: $(VENV)-milvus/.milvus-test
 	$(VENV)-milvus/bin/python -m pytest tests/index/test_milvus.py
@@ -27,6 +29,8 @@ test-milvus: $(VENV)-milvus/.milvus-test
 # The same tests at full counts (hours).
 chaos: $(VENV)/.dev
 	COUPLE_CHAOS=1 $(BIN)/python -m pytest --timeout 7200 $(CHAOS)
+	@if $(BIN)/python -m tests.e2e.network; then COUPLE_CHAOS=1 $(BIN)/python -m pytest $(HOSTS); \
+	else echo "not run: $(HOSTS)"; fi
 
 bench: $(VENV)/.dev bench-index
 	$(BIN)/python benchmarks/startup.py
