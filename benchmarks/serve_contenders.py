@@ -47,6 +47,7 @@ class Profile:
     module: str
     key: str | None = None
     asked: Mapping[str, object] | None = None  # beside user_id
+    settings: Mapping[str, str] | None = None  # COUPLE_* beside those that all are given
 
     def request(self, user_id: str) -> bytes:
         """One recommendation, as this profile is asked for it."""
@@ -173,4 +174,4 @@ def _environment(profile: Profile, place: Place, state: Path) -> dict[str, str]:
         digest = hashlib.sha256(profile.key.encode()).hexdigest()
         key = {"name": "bench", "sha256": digest, "scopes": ["recommend", "ingest", "admin"]}
         clean["COUPLE_KEYS"] = json.dumps([key])
-    return clean
+    return clean | dict(profile.settings or {})

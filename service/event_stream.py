@@ -1,7 +1,7 @@
 """`couple:events`: every event once accepted, every recommendation, every erasure; capped."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -29,7 +29,7 @@ class EventStream:
         self._length = length
         self._counters = counters
         self._live = live
-        self._expose = store.script(redis, "exposures.lua")
+        self._code = store.code("exposures.lua")
 
     async def append(self, events: Sequence[Event], counts: Counts, now: float) -> None:
         """One entry an event: kind `event`, data its JSON. In the same round trip they count."""
@@ -42,9 +42,9 @@ class EventStream:
 
     async def expose(self, lines: Sequence[bytes], answers: Sequence[Answered]) -> None:
         """One entry a line of `service.exposure`; in the same round trip their arms count."""
+        data: Any = b"\n".join(lines)  # JSON has no line ends; redis-py says str and takes both
         async with self._redis.pipeline(transaction=False) as pipe:
-            arguments = [self._length, exposure.KIND, b"\n".join(lines)]  # JSON has no line ends
-            await self._expose(keys=[KEY], args=arguments, client=pipe)
+            pipe.eval(self._code, 1, KEY, str(self._length), exposure.KIND, data)
             self._live.answered(pipe, answers)
             await pipe.execute()
 
