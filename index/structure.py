@@ -57,7 +57,7 @@ class Stats(NamedTuple):
     lists: int  # 1: every search is exact
     probes: int  # lists that a search for DEPTH items scans
     recall: float  # of DEPTH items by score, as last measured
-    rebuilds: int  # since this index was made or loaded
+    rebuilds: int  # since it was made or loaded
 
 
 class Measured(NamedTuple):
