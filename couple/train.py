@@ -38,7 +38,6 @@ def train(
 
     --set recipe=paper is the paper's configuration; `trainer/config.py` gives every setting with
     the reason for its value.
-
     In two processes: torchrun --standalone --nproc-per-node 2 -m couple train … (docs/scaling.md).
 
     Example: couple train --data data --out checkpoint --set epochs=2
@@ -60,9 +59,11 @@ def train(
             return
     figures(report)
     typer.echo(f"peak memory {peak_megabytes():,.0f} MB")
-    served = config.model in NETWORKS
-    after = f"couple export {out} bundle" if served else f"couple evaluate {out} --data {data}"
-    typer.echo(f"{out}: finished; next: {after}")
+    typer.echo(f"{out}: finished; next: {_next(data, out, served=config.model in NETWORKS)}")
+
+
+def _next(data: Path, out: Path, *, served: bool) -> str:
+    return f"couple export {out} bundle" if served else f"couple evaluate {out} --data {data}"
 
 
 def peak_megabytes() -> float:

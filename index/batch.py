@@ -3,7 +3,7 @@
 What numpy does with an answer costs a call whether it is one query's or thirty's. Who is not done
 by it is searched for alone, from the start, by `index.search`.
 
-Shapes: B queries of one interest, D dimensions, P lists probed, F items found, k wanted.
+Shapes: B queries of one interest, D dimensions, F items found, k wanted.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,12 @@
-"""The inverted file: vectors as half floats, in lists by their nearest centroid.
+"""The inverted file: vectors as half floats, each in one of C lists (`index.partition`).
 
 One faiss structure serves every size. With one list each search scans everything and is exact;
-with more it scans the `probes` lists that promise most to the query (`index.partition`). A direct
-map says where each row lies, so that one can be replaced or dropped in microseconds. It is faiss's
-array of 8 bytes a row, a quarter of its hash table; as that can only move rows from list to list,
-they come and go through one list more, the limbo, which no search probes. Vectors are stored
-themselves, not what is left of them beside their centroid: equal vectors then score equally to the
-last bit, wherever they lie.
+with more it scans the `probes` lists that promise most to the query. A direct map says where each
+row lies, so that one can be replaced or dropped in microseconds. It is faiss's array of 8 bytes a
+row, a quarter of its hash table; as that can only move rows from list to list, they come and go
+through one list more, the limbo, which no search probes. Vectors are stored themselves, not what
+is left of them beside their centroid: equal vectors then score equally to the last bit, wherever
+they lie.
 
 Nothing here is locked, and faiss crashes when a search overlaps a change (faiss#367): the owner
 sees to it. Shapes: R rows, D dimensions, C lists, I interests of one query.
@@ -217,9 +217,9 @@ class Lists:
 
     def nearness(self, query: Vectors) -> Numbers:
         """[C] place of each list in the order in which one vector [D] probes them, from 0."""
-        order = np.argsort(-self.partition.promises(query[None])[0], kind="stable")
+        _, order = self.nearest(query[None], self.count)
         places = np.empty(self.count, dtype=np.int64)
-        places[order] = np.arange(self.count)
+        places[order[0]] = np.arange(self.count)
         return places
 
     def vectors(self, rows: Numbers) -> Vectors:

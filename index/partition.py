@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from index.scan import Vectors, products
+from index.scan import Vectors
 
 Numbers = NDArray[np.int64]
 Nearest = tuple[NDArray[np.float32], Numbers]  # what lists promise, and their numbers
@@ -69,18 +69,10 @@ class Partition:
         )  # fmt: skip
         return promised, numbers
 
-    def promises(self, queries: Vectors) -> Vectors:
-        """[B, C] what each list promises to each query: a high score of its best items."""
-        return products(_longer(queries, _lengths(queries)), self._reach)
-
-    @cached_property
-    def _reach(self) -> Vectors:
-        """[C, D + 1] whose product with a query and its length is what a list promises."""
-        return _longer(self.centroids, np.float32(PROMISED) * self.spreads)
-
     @cached_property
     def _promises(self) -> Any:
-        return _flat(self._reach)
+        """[C, D + 1] whose product with a query and its length is what a list promises."""
+        return _flat(_longer(self.centroids, np.float32(PROMISED) * self.spreads))
 
     @cached_property
     def _homes(self) -> Any:

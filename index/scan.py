@@ -31,20 +31,6 @@ def scores_of(query: Vectors, vectors: Vectors) -> Scores:
     return scores
 
 
-def products(queries: Vectors, vectors: Vectors) -> Scores:
-    """[B, R] inner products of queries [B, D] with vectors [R, D]."""
-    found = np.empty((len(queries), len(vectors)), dtype=np.float32)
-    for query, mine in zip(queries, found, strict=True):
-        # numpy's product takes up to a hundred times as long, now and then, beside faiss's own.
-        faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
-            faiss.swig_ptr(mine),
-            faiss.swig_ptr(query),
-            faiss.swig_ptr(vectors),
-            *vectors.shape[::-1],
-        )
-    return found
-
-
 def highest(scores: Scores, k: int) -> Places:
     """Places of the k highest of R scores, highest first, and of whatever follows them or ties."""
     if len(scores) <= SORTED * k:

@@ -188,10 +188,9 @@ class Structure:
 
     def contents(self) -> Contents:
         """All items at one moment, at the end of this call."""
-        state = self._state
         with self._busy, self._journal.watch(self._lock) as changed:
-            copied = copy_of(state.lists, state.rows.end, self._lock)
-            kept = Kept(state)
+            copied = copy_of(self._state.lists, self._state.rows.end, self._lock)
+            kept = Kept(self._state)
             while not self._follow(copied, kept, changed):
                 pass
             return kept.contents(copied, self._queries.recent)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from index.partition import Partition, learned, likeness, metric_of
+from index.partition import PROMISED, Partition, learned, likeness, metric_of
 from index.scan import Vectors
 from tests.index.vectors import DIM, scattered
 
@@ -56,9 +56,11 @@ def test_spreads_are_those_of_the_scores_around_the_centroids() -> None:
 
 def test_promises_grow_with_a_query_and_order_the_lists() -> None:
     made = learned(VECTORS.astype(np.float16), LISTS, ASKED)
-    promised = made.promises(ASKED[:5])
-    assert made.promises(7 * ASKED[:5]) == pytest.approx(7 * promised, abs=1e-4)
+    lengths = np.linalg.norm(ASKED[:5], axis=1, keepdims=True)
+    promised = ASKED[:5] @ made.centroids.T + PROMISED * lengths * made.spreads
+    longest, _ = made.nearest(7 * ASKED[:5], 9)
     best, numbers = made.nearest(ASKED[:5], 9)
+    assert longest == pytest.approx(7 * best, abs=1e-4)
     assert best == pytest.approx(-np.sort(-promised, axis=1)[:, :9], abs=1e-5)
     assert np.take_along_axis(promised, numbers, axis=1) == pytest.approx(best, abs=1e-5)
 
