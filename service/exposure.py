@@ -1,14 +1,15 @@
 """What a recommendation showed, to whom and in which arms: the event stream's record of it.
 
-An impression or a click names its request; this says what that request was an answer to.
+An impression or a click names its request; this says what that request was an answer to. In the
+stream candidates are three columns (ids, channels, times), which are half the work of as many rows.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import BeforeValidator, TypeAdapter
 
 KIND = "recommendation"  # of its entries in the event stream
 FIRST = 20  # candidates that are kept
@@ -31,6 +32,14 @@ class Placed(NamedTuple):
     forced: bool = False
 
 
+def _rows(columns: list[Iterable[object]]) -> list[tuple[object, ...]]:
+    """Of columns of one length; raise ValueError."""
+    try:
+        return list(zip(*columns, strict=True))
+    except TypeError as error:
+        raise ValueError("candidates are no columns") from error
+
+
 @dataclass(frozen=True)
 class Exposure:
     """One answer of /recommend; the time is epoch seconds."""
@@ -41,13 +50,13 @@ class Exposure:
     version: str  # of the model that answered
     sequence: str | None  # of the index that it searched
     experiments: tuple[Placed, ...]
-    candidates: tuple[Shown, ...]
+    candidates: Annotated[tuple[Shown, ...], BeforeValidator(_rows)]
 
     def encode(self) -> str:
         """What the event stream keeps of it: all but the candidates after the first `FIRST`."""
-        parts = {"experiments": self.experiments, "candidates": self.candidates[:FIRST]}
-        plain = {name: list(map(tuple, some)) for name, some in parts.items()}
-        return orjson.dumps({**vars(self), **plain}).decode()
+        columns = list(zip(*self.candidates[:FIRST], strict=True))
+        arms = [tuple(one) for one in self.experiments]
+        return orjson.dumps({**vars(self), "experiments": arms, "candidates": columns}).decode()
 
     @classmethod
     def decode(cls, text: str) -> "Exposure":
@@ -55,13 +64,4 @@ class Exposure:
         return _READER.validate_json(text)
 
 
-def line(facts: Iterable[object]) -> bytes:
-    """What `encode` writes of an exposure whose fields, in order, are plain values; NaN is None.
-
-    For the many that a service writes: half the cost is in the classes above.
-    """
-    return orjson.dumps(dict(zip(_NAMES, facts, strict=True)))
-
-
-_NAMES = tuple(entry.name for entry in fields(Exposure))
 _READER = TypeAdapter(Exposure)

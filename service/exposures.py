@@ -12,12 +12,12 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
+import orjson
 from redis.exceptions import RedisError
 
-from service import exposure
 from service.clock import Clock
 from service.event_stream import EventStream
 from service.experiments import Assignment
@@ -50,11 +50,20 @@ class Note(NamedTuple):
     channels: Sequence[str]
 
     def line(self, dates: Iterator[float]) -> bytes:
-        """As it stands in the stream; `dates` are those of its candidates."""
+        """What `Exposure.encode` would make of it; `dates` are those of its candidates, in turn."""
         arms = [(one.experiment, one.arm.name, one.bucket, one.forced) for one in self.arms]
-        candidates = list(zip(self.item_ids, self.channels, dates))  # noqa: B905  # dates go on
-        sequence = str(self.sequence) if self.sequence else None
-        return exposure.line((*self[:4], sequence, arms, candidates))
+        published = list(islice(dates, len(self.item_ids)))  # NaN becomes null
+        return orjson.dumps(
+            {
+                "request_id": self.request_id,
+                "user_id": self.user_id,
+                "time": self.time,
+                "version": self.version,
+                "sequence": str(self.sequence) if self.sequence else None,
+                "experiments": arms,
+                "candidates": (self.item_ids, self.channels, published),
+            }
+        )
 
 
 class Exposures:

@@ -27,11 +27,17 @@ def test_it_reads_what_it_wrote() -> None:
 
 
 def test_the_first_candidates_are_kept() -> None:
-    """Twenty of five hundred, in order, as small as lists."""
+    """Twenty of five hundred, in order, as small as columns."""
     many = replace(ONE, candidates=tuple(Shown(f"v{n}", "model") for n in range(500)))
     kept = Exposure.decode(many.encode()).candidates
     assert kept == many.candidates[:FIRST]
-    assert json.loads(many.encode())["candidates"][0] == ["v0", "model", None]
+    ids, channels, published = json.loads(many.encode())["candidates"]
+    assert (ids[0], channels[0], published[0]) == ("v0", "model", None)
+
+
+def test_an_answer_without_candidates_has_a_record() -> None:
+    none = replace(ONE, candidates=())
+    assert Exposure.decode(none.encode()) == none
 
 
 def test_a_later_version_may_say_more() -> None:
@@ -45,6 +51,11 @@ def test_anything_else_is_a_value_error(text: str) -> None:
         Exposure.decode(text)
 
 
-def test_a_candidate_of_another_form_is_a_value_error() -> None:
+@pytest.mark.parametrize(
+    "columns", ['[["v1"],["model"],["late"]]', '[["v1","v2"],["model"],[7.0]]', "[[7,8,9]]", "[7]"]
+)
+def test_candidates_of_another_form_are_a_value_error(columns: str) -> None:
+    """Columns of two lengths too, and what is no column."""
+    facts = json.loads(ONE.encode()) | {"candidates": json.loads(columns)}
     with pytest.raises(ValueError, match="candidates"):
-        Exposure.decode(ONE.encode().replace('["v1","model",7.0]', '["v1",7]'))
+        Exposure.decode(json.dumps(facts))
