@@ -51,7 +51,7 @@ def _figure(chart: str, caption: str) -> str:
 def _sheet(sheet: Sheet) -> str:
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in sheet.columns)
     rows = "\n".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in sheet.rows
+        f"<tr>{''.join(f'<td>{_prose(cell)}</td>' for cell in row)}</tr>" for row in sheet.rows
     )
     return (
         f'<p class="soft"><b>{escape(sheet.title)}.</b> {_prose(sheet.note)}</p>\n'

@@ -8,6 +8,7 @@ from couple.abtest.charts import KINDS
 from couple.abtest.report import AgainFigures, ArmFigures, RatioFigures, Report
 
 NOTHING = "–"  # noqa: RUF001  # typography
+SIGNED = "+.1f"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _again(again: AgainFigures) -> str:
     verdict = "as it should be" if again.sound else "which is not as it should be"
     return (
         f"A/A: the same users divided at random {again.draws} times raised {again.alarms} "
-        f"false alarms, {again.share:.1%} (due 5 % ± {again.error:.1%}), {verdict}."
+        f"false alarms, {percent(again.share)} (due 5 % ± {percent(again.error)}), {verdict}."
     )
 
 
@@ -85,8 +86,8 @@ def _arm(arm: ArmFigures) -> list[str]:
         f"{arm.impressions:,}",
         f"{arm.impressions_per_user:.2f}",
         f"{arm.clicks:,}",
-        _percent(arm.ctr, 2),
-        _percent(arm.cold_share, 1),
+        percent(arm.ctr, ".2f"),
+        percent(arm.cold_share),
         f"{arm.new_items:,}",
         NOTHING if hours is None else f"{hours:,.1f}",
     ]
@@ -94,10 +95,14 @@ def _arm(arm: ArmFigures) -> list[str]:
 
 def _lifts(found: Report) -> Sheet:
     rows = [
-        [lift.arm, KINDS[lift.kind], _signed(lift.relative), _signed(lift.low),
-         _signed(lift.high), NOTHING if lift.p is None else _chance(lift.p)]
+        [
+            lift.arm,
+            KINDS[lift.kind],
+            *(percent(share, SIGNED) for share in (lift.relative, lift.low, lift.high)),
+            NOTHING if lift.p is None else _chance(lift.p),
+        ]
         for lift in found.lifts
-    ]  # fmt: skip
+    ]
     columns = ("arm", "of", "lift", "from", "to", "p")
     note = f"Relative to {found.control}; 95 % interval over users, delta method."
     return Sheet("Lifts", columns, rows, note)
@@ -114,7 +119,9 @@ def _ratios(found: Report) -> Sheet:
 
 
 def _power(found: Report) -> Sheet:
-    rows = [[f"{power.lift:.0%}", f"{power.users:,}", f"{power.days:,}"] for power in found.power]
+    rows = [
+        [percent(power.lift, ".0f"), f"{power.users:,}", f"{power.days:,}"] for power in found.power
+    ]
     note = (
         "To see such a relative lift of CTR between two arms of one size with a power of 80 %; "
         "days at the pace at which users have come so far."
@@ -127,13 +134,10 @@ def _left_out(found: Report) -> Sheet:
     return Sheet("Left out", ("what", "how many"), rows)
 
 
-def _percent(share: float | None, digits: int) -> str:
-    return NOTHING if share is None else f"{share:.{digits}%}"
+def percent(share: float | None, form: str = ".1f") -> str:
+    """A share as everything here writes it."""
+    return NOTHING if share is None else f"{100 * share:{form}} %"
 
 
 def _chance(p: float) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def _signed(share: float | None) -> str:
-    return NOTHING if share is None else f"{share:+.1%}"

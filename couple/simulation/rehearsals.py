@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from couple.abtest.report import Kind, LiftFigures, Report
+from couple.abtest.sheets import SIGNED, percent
 
 CONTROL, TREATMENT = "control", "treatment"
 BESIDE = [{"name": "model", "quota": 0.8}, {"name": "author", "quota": 0.2}]
@@ -52,7 +53,7 @@ def _planted(found: Report, lift: float) -> str:
         return "Nothing was clicked: ask for more users or visits."
     inside = ctr.low <= lift <= ctr.high
     return (
-        f"Planted: {lift:+.1%} of clicks. Found: {_interval(ctr)}, which "
+        f"Planted: {percent(lift, SIGNED)} of clicks. Found: {_interval(ctr)}, which "
         f"{'holds it' if inside else 'misses it, as one interval in twenty should'}."
     )
 
@@ -78,7 +79,8 @@ def _lift(found: Report, kind: Kind) -> LiftFigures:
 def _interval(lift: LiftFigures) -> str:
     if lift.relative is None or lift.low is None or lift.high is None:
         return "nothing to compare"
-    return f"{lift.relative:+.1%} [{lift.low:+.1%}, {lift.high:+.1%}]"
+    low, high = percent(lift.low, SIGNED), percent(lift.high, SIGNED)
+    return f"{percent(lift.relative, SIGNED)} [{low}, {high}]"
 
 
 REHEARSALS = {

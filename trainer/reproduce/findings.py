@@ -132,8 +132,8 @@ def _tree(found: Results) -> Iterator[Finding]:
             source="paper" if line.block == PAPER_BLOCK else "project",
             verdict="holds" if alive else "fails",
             text=f"{use.used} of {use.leaves} leaves are some judged user's heaviest; perplexity "
-            f"{use.perplexity:.0f}. Called alive from {share:.0%} of the leaves and a perplexity "
-            f"of {even:.0%} of them.",
+            f"{use.perplexity:.0f}. Called alive from {100 * share:.0f} % of the leaves and a "
+            f"perplexity of {100 * even:.0f} % of them.",
         )
 
 

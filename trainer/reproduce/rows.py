@@ -170,7 +170,7 @@ def _figure4() -> list[Row]:
             against = () if share == 1 else (whole,)
             setting = (*given, f"source_share={share:g}")
             rows.append(
-                Row(f"figure4/{name}/{share:g}", f"{share:.0%}", setting, block, against,
+                Row(f"figure4/{name}/{share:g}", f"{100 * share:.0f} %", setting, block, against,
                     quick=not given and share in (1.0, 0.5, 0.0))
             )  # fmt: skip
     return rows

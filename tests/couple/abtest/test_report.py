@@ -114,6 +114,14 @@ def test_the_page_parts_no_number_from_its_unit(found: Report) -> None:
     assert not re.search(r"\d %", prose)
 
 
+def test_a_share_has_one_form_everywhere(folder: Path) -> None:
+    """A number, a space and the sign, in tables and in sentences, on the page and off it."""
+    said = run("e", "--data", folder, "--aa") + page(report(folder, "e", Options(draws=400)))
+    prose = re.sub(r"<(svg|style).*?</\1>", "", said, flags=re.DOTALL)
+    assert not re.search(r"\d%", prose)
+    assert re.search(r"\d\.\d %", said)
+
+
 def test_an_experiment_without_impressions_is_still_a_report(tmp_path: Path) -> None:
     """Shares are empty, not zero, and nothing is compared."""
     facts: list[tuple[float, Fact]] = [
