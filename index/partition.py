@@ -8,7 +8,7 @@ begins with the lists whose centroid's score and spread of scores promise most. 
 M is the identity, and this is k-means. Shapes: C lists, R vectors, B queries, D dimensions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,8 @@ LEAST = 1e-3  # of M's mean eigenvalue: no direction counts for less
 POINTS = 40  # sampled for each centroid: more of them changed no figure
 ROUNDS = 6  # of k-means
 SEED = 20211207
+GROUP = 32  # centroids of one product of matrices, and …
+PRODUCT = 2**18  # … multiplications: so small a one BLAS does not share out among threads
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,20 @@ class Partition:
 
     def assign(self, vectors: Vectors) -> Numbers:
         """The list of each of R vectors."""
-        if self.count == 1:
-            return np.zeros(len(vectors), dtype=np.int64)
-        _, lists = self._homes.search(_longer(vectors, np.ones(len(vectors), np.float32)), 1)
-        return np.ascontiguousarray(lists[:, 0])
+        lists = np.zeros(len(vectors), dtype=np.int64)
+        if self.count > 1:
+            longer = _longer(vectors, np.ones(len(vectors), np.float32))
+            size = max(1, PRODUCT // (GROUP * longer.shape[1]))
+            for start in range(0, len(longer), size):
+                lists[start : start + size] = self._nearest_to(longer[start : start + size])
+        return lists
+
+    def _nearest_to(self, longer: Vectors) -> Numbers:
+        """The list of each of a few vectors [R, D + 1]; four times as fast as faiss's search."""
+        scores = np.empty((len(longer), *self._homes.shape[::2]), dtype=np.float32)  # [R, C/G, G]
+        np.matmul(longer, self._homes, out=scores.transpose(1, 0, 2))
+        lists: Numbers = scores.reshape(len(longer), -1).argmax(axis=1)
+        return lists
 
     def nearest(self, queries: Vectors, probes: int) -> Nearest:
         """The lists that promise most to each of B queries, the first one most: [B, probes]."""
@@ -75,10 +87,18 @@ class Partition:
         return _flat(_longer(self.centroids, np.float32(PROMISED) * self.spreads))
 
     @cached_property
-    def _homes(self) -> Any:
-        """The nearest centroid by the metric is the one with the highest c√Mx - c√Mc / 2."""
+    def _homes(self) -> Vectors:
+        """[C/G, D + 1, G] groups of G centroids, the last one filled up with none.
+
+        The nearest one by the metric is that with the highest c√Mx - c√Mc / 2.
+        """
         weighed = self.centroids @ self.metric
-        return _flat(_longer(weighed, -np.einsum("cd,cd->c", weighed, self.centroids) / 2))
+        longer = _longer(weighed, -np.einsum("cd,cd->c", weighed, self.centroids) / 2)
+        padded = np.zeros((-(-self.count // GROUP) * GROUP, self.dim + 1), dtype=np.float32)
+        padded[:, -1] = -np.inf
+        padded[: self.count] = longer
+        groups = padded.reshape(-1, GROUP, self.dim + 1)
+        return np.ascontiguousarray(groups.transpose(0, 2, 1))
 
 
 def learned(codes: NDArray[np.float16], count: int, queries: Vectors) -> Partition:
@@ -87,19 +107,29 @@ def learned(codes: NDArray[np.float16], count: int, queries: Vectors) -> Partiti
     Takes seconds on one core, by a sample of the items.
     """
     sample = codes[_sample(len(codes), POINTS * count)].astype(np.float32)
-    metric = metric_of(codes.shape[1], queries)
-    values, axes = np.linalg.eigh(metric)
-    there, back = (axes * values**power @ axes.T for power in (0.5, -0.5))
-    moved = (sample @ there).astype(np.float32)
-    means = faiss.Kmeans(
-        moved.shape[1], count, niter=ROUNDS, seed=SEED,
-        min_points_per_centroid=1, max_points_per_centroid=POINTS,
-    )  # fmt: skip
-    means.train(moved)
-    assert means.centroids is not None  # noqa: S101  # it is trained
-    centroids = (means.centroids @ back).astype(np.float32)
-    _, homes = _l2(means.centroids).search(moved, 1)
-    return Partition(centroids, _spreads(sample, centroids, homes[:, 0], metric), metric)
+    metric, rng = metric_of(codes.shape[1], queries), np.random.default_rng(SEED)
+    made = _around(rng.choice(sample, count, replace=False), metric)
+    for _ in range(ROUNDS):
+        made = _around(_means(sample, made.assign(sample), count, rng), metric)
+    return replace(made, spreads=_spreads(sample, made.centroids, made.assign(sample), metric))
+
+
+def _around(centroids: Vectors, metric: Vectors) -> Partition:
+    """Lists whose spreads nobody has measured yet."""
+    return Partition(centroids, np.zeros(len(centroids), np.float32), metric)
+
+
+def _means(sample: Vectors, homes: Numbers, count: int, rng: np.random.Generator) -> Vectors:
+    """[C, D] of each list's vectors; an empty one begins again at any of them.
+
+    The metric changes what is near, not what the mean is.
+    """
+    sizes = np.bincount(homes, minlength=count)
+    sums = np.stack([np.bincount(homes, part, minlength=count) for part in sample.T], axis=1)
+    means: Vectors = (sums / np.maximum(1, sizes)[:, None]).astype(np.float32)
+    empty = np.flatnonzero(sizes == 0)
+    means[empty] = rng.choice(sample, len(empty))
+    return means
 
 
 def _spreads(
@@ -146,12 +176,6 @@ def _longer(vectors: Vectors, last: NDArray[np.float32]) -> Vectors:
 def _flat(vectors: Vectors) -> Any:
     flat: Any = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(np.ascontiguousarray(vectors, dtype=np.float32))
-    return flat
-
-
-def _l2(vectors: Vectors) -> Any:
-    flat: Any = faiss.IndexFlatL2(vectors.shape[1])
-    flat.add(vectors)
     return flat
 
 

@@ -36,8 +36,10 @@ def test_lists_made_for_who_asks_need_far_less_reading() -> None:
     assert read(for_them, ASKED[200:], 0.95) < 0.5 * read(for_nobody, ASKED[200:], 0.95)
 
 
-def test_every_item_lies_in_the_list_of_its_nearest_centroid_by_the_metric() -> None:
-    made = learned(VECTORS.astype(np.float16), LISTS, ASKED)
+@pytest.mark.parametrize("lists", [LISTS, 7, 33])
+def test_every_item_lies_in_the_list_of_its_nearest_centroid_by_the_metric(lists: int) -> None:
+    """Also where the lists fill no group of those that are looked at together."""
+    made = learned(VECTORS.astype(np.float16), lists, ASKED)
     apart = VECTORS[:, None] - made.centroids
     distances = np.einsum("rcd,de,rce->rc", apart, made.metric.astype(np.float64), apart)
     chosen = np.take_along_axis(distances, made.assign(VECTORS)[:, None], axis=1)[:, 0]
@@ -82,3 +84,13 @@ def test_one_list_holds_everything() -> None:
     whole = Partition.whole(DIM)
     assert whole.assign(VECTORS).tolist() == [0] * ITEMS
     assert whole.nearest(ASKED[:3], 1)[1].tolist() == [[0]] * 3
+
+
+def test_equal_items_lie_in_one_list_however_many_there_are() -> None:
+    """The others stay empty, and are lists all the same."""
+    alike = np.ones((200, DIM), dtype=np.float16)
+    made = learned(alike, 40, ASKED)
+    assert made.count == 40
+    assert len(set(made.assign(alike.astype(np.float32)).tolist())) == 1
+    assert np.isfinite(made.centroids).all()
+    assert not made.spreads.any()
