@@ -17,6 +17,8 @@ Wanted = frozenset[Profile]  # for each key of a filter the pairs of which any w
 
 def profile_of(attributes: Attributes) -> Profile:
     """{"language": ["en", "ja"]} → {("language", "en"), ("language", "ja")}."""
+    if {*map(type, attributes.values())} <= {str}:  # nearly always, and three times as fast
+        return frozenset(attributes.items())  # type: ignore[arg-type]  # all values are strings
     return frozenset((key, value) for key in attributes for value in _values(attributes[key]))
 
 

@@ -18,6 +18,7 @@ Prints = NDArray[np.uint16]
 NO_ROWS: RowNumbers = np.empty(0, dtype=np.int64)
 BITS = 0xFFF  # a table of so many marks stays near the processor
 FEWEST = 64  # rows that room is made for at first
+FILLED = 4096  # rows at a time, between which another thread may search
 GROWTH = 8  # times as much room when there is none left: copying a million rows takes 50 ms
 
 
@@ -135,28 +136,34 @@ class Rows:
 
     def put(self, ids: Sequence[str], columns: Columns) -> RowNumbers:
         """Store R items, distinct: in their old rows if they have one, else in new ones."""
-        self._make_room(self.end + sum(item_id not in self._rows for item_id in ids))
-        rows = np.array([self._row(item_id) for item_id in ids], dtype=np.int64)
+        found = self._rows.find(ids)
+        new = [place for place, row in enumerate(found) if row is None]
+        if new:
+            for place, row in zip(new, self._enter([ids[place] for place in new]), strict=True):
+                found[place] = row
+        rows = np.array(found, dtype=np.int64)
         self._columns.put(rows, columns)
         return rows
 
-    def _row(self, item_id: str) -> int:
-        row = self._rows.get(item_id)
-        if row is None:
-            row = self._free.pop() if self._free else self._next()
-            self._ids[row], self._prints[row] = item_id, hash(item_id) & BITS
+    def _enter(self, ids: Sequence[str]) -> list[int]:
+        """Rows for items that have none: free ones, then new ones."""
+        reused = min(len(ids), len(self._free))
+        end = self.end + len(ids) - reused
+        self._make_room(end)
+        rows = [*(self._free.pop() for _ in range(reused)), *range(self.end, end)]
+        self._ids[rows], self._prints[rows] = ids, prints_of(ids)
+        for item_id, row in zip(ids, rows, strict=True):
             self._rows.add(item_id, row)
-        return row
-
-    def _next(self) -> int:
-        self.end += 1
-        return self.end - 1
+        self.end = end
+        return rows
 
     def fill(self, ids: Sequence[str], columns: Columns) -> None:
         """Take over R distinct items as rows 0 to R - 1 of what is empty."""
         self._make_room(2 * len(ids))
         self.end = len(ids)
-        self._ids[: self.end], self._prints[: self.end] = ids, prints_of(ids)
+        for start in range(0, self.end, FILLED):
+            some = slice(start, min(start + FILLED, self.end))
+            self._ids[some], self._prints[some] = ids[some], prints_of(ids[some])
         self._rows = Numbering(ids)
         self._columns.put(slice(self.end), columns)
 

@@ -113,27 +113,30 @@ class Facts:
 
     def _enter(self, items: Sequence[Stored], columns: Columns) -> RowNumbers:
         rows = self._rows.put([one.item.item_id for one in items], columns)
-        columns = self._rows.room
-        if len(columns.published) > len(self._traits.stamps):
-            self._traits = self._traits.widened(len(columns.published))
+        order = self._rows.room.published
+        if len(order) > len(self._traits.stamps):
+            self._traits = self._traits.widened(len(order))
         stamps = [stamp(one.item.item_id, one.version) for one in items]
         self._traits.stamps[rows] = np.array(stamps, dtype=np.uint64)
-        self._traits.domains[rows] = [self._domain(one.item.domain) for one in items]
+        domains = [self._domain(one.item.domain) for one in items]
+        self._traits.domains[rows] = domains
         self._traits.authors[rows] = [one.item.author_id for one in items]
         self._traits.dates[rows] = np.array([one.item.published_at for one in items], dtype=float)
         self._total = (self._total + sum(stamps)) % MODULUS
-        for row, one in zip(rows.tolist(), items, strict=True):
-            self._windows[self._traits.domains[row]].add(self._entry(row))
+        entries = zip((-columns.published).tolist(), stamps, rows.tolist(), strict=True)
+        for entry, domain, one in zip(entries, domains, items, strict=True):
+            self._windows[domain].add(entry)
             if one.item.author_id is not None:
-                self._authors.add(one.item.author_id, row, columns.published)
+                self._authors.add(one.item.author_id, entry[-1], order)
         return rows
 
     def _regroup(self, before: Mapping[int, int], entered: RowNumbers) -> None:
         """Move rows whose set of attributes is another than before; mostly there are none."""
         numbers = self._rows.room.profiles
+        after = dict(zip(entered.tolist(), numbers[entered].tolist(), strict=True))
         order = range(len(numbers))  # of no meaning, but the one that is cheapest to keep
-        for row in before.keys() | set(entered.tolist()):
-            was, now = before.get(row, NO_ITEM), int(numbers[row])
+        for row in {**before, **after}:
+            was, now = before.get(row, NO_ITEM), after.get(row, NO_ITEM)
             if was != now and was != NO_ITEM:
                 self._alike.drop(was, row, order)
             if was != now and now != NO_ITEM:

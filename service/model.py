@@ -90,9 +90,14 @@ class Model:
         """Ids of the known tags."""
         return self.vocabulary.ids(self.tags(tags, title))
 
+    def read(self, item: Item) -> list[int]:
+        """`Reading.ids` alone, which most need and which takes half the time."""
+        tags = self.tags(item.tags, item.title)
+        return self.vocabulary.ids(tags) or self.vocabulary.ids(self.vocabulary.stand_ins(tags))
+
     def retrievable(self, item: Item) -> bool:
         """Whether the model can recommend it: of a target domain, with a tag that it can read."""
-        return self.offers(item) and bool(self.reading(item).ids)
+        return self.offers(item) and bool(self.read(item))
 
     def offers(self, item: Item) -> bool:
         """Whether it recommends items of such a domain at all."""

@@ -193,7 +193,7 @@ class Recommender:
     async def _nearest(self, generation: Generation, item: Item, like: Like) -> Candidates | None:
         """None where the item tower fails."""
         model = generation.model
-        vector = model.item_vectors([model.reading(item).ids])  # [1, D], zeros: no known tag
+        vector = model.item_vectors([model.read(item)])  # [1, D], zeros: no known tag
         if not np.isfinite(vector).all():
             return None
         exclude, domains = {*like.exclude, item.item_id}, model.manifest.target_domains

@@ -58,7 +58,7 @@ def place(items: Mapping[str, Item | None], model: Model, index: Index) -> None:
     tagged = [
         (item, ids)
         for item in items.values()
-        if item is not None and item.domain in targets and (ids := model.reading(item).ids)
+        if item is not None and item.domain in targets and (ids := model.read(item))
     ]
     vectors = model.item_vectors([ids for _, ids in tagged])
     sound = np.isfinite(vectors).all(axis=1) & np.any(vectors, axis=1)
