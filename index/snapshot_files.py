@@ -2,7 +2,7 @@
 
 Shapes: n items, D dimensions, C lists, Q queries, P measured to a depth of T. Numbers are little-
 endian. Reading hashes the very bytes it hands out; writing needs a few megabytes beside the
-contents and, because another thread searches meanwhile, never works long on strings in one go.
+contents. Because another thread searches meanwhile, neither works long on strings in one go.
 """
 
 import hashlib
@@ -25,7 +25,8 @@ from index.faults import faults
 from index.snapshot_manifest import About, Manifest, Seal, Sizes
 
 _CHUNK = 1 << 20  # bytes hashed at a time: they are still in the cache
-_STRINGS = 512  # or profiles encoded at a time: half a millisecond in which no other thread runs
+_STRINGS = 512  # or profiles at a time: half a millisecond in which no other thread runs
+_BETWEEN = b",\n"  # two lots of them: no JSON string has a line end
 
 
 def write_files(path: Path, contents: Contents, about: About) -> None:
@@ -78,7 +79,7 @@ def _json(values: Sequence[str] | Sequence[Profile]) -> Iterator[bytes]:
         chosen = list(values[start : start + _STRINGS])
         part = json.dumps(chosen, ensure_ascii=False, default=sorted)  # a profile is a set of pairs
         # A lone surrogate is no UTF-8, but it is a string somebody may have named an item with.
-        yield (b",\n" if start else b"") + part[1:-1].encode("utf-8", "surrogatepass")
+        yield (_BETWEEN if start else b"") + part[1:-1].encode("utf-8", "surrogatepass")
     yield b"]\n"
 
 
@@ -187,13 +188,17 @@ def _read(path: Path, seal: Seal) -> NDArray[np.uint8]:
 
 
 def _ids(path: Path, manifest: Manifest) -> list[str]:
-    ids = _list(path, manifest)
-    if set(map(type, ids)) - {str} or len(ids) != manifest.sizes.items:
+    ids, parts = list[Any](), [np.empty(0, dtype=np.int64)]
+    for part in _parts(path, manifest):
+        if set(map(type, part)) <= {str}:
+            ids += part
+            parts.append(np.fromiter(map(hash, part), dtype=np.int64, count=len(part)))
+    if len(ids) != manifest.sizes.items:
         raise SnapshotRefused(
             f"{path} is intact, but not {manifest.sizes.items} strings: delete that snapshot"
         )
     # Sorting hashes takes half the time of a set, and as a rule settles it.
-    hashes = np.fromiter(map(hash, ids), dtype=np.int64, count=len(ids))
+    hashes = np.concatenate(parts)
     hashes.sort()
     if (hashes[1:] == hashes[:-1]).any() and len(set(ids)) != len(ids):
         raise SnapshotRefused(f"{path} is intact, but names an id twice: delete that snapshot")
@@ -201,7 +206,7 @@ def _ids(path: Path, manifest: Manifest) -> list[str]:
 
 
 def _table(path: Path, manifest: Manifest) -> list[Profile]:
-    profiles = [_profile(pairs) for pairs in _list(path, manifest)]
+    profiles = [_profile(pairs) for part in _parts(path, manifest) for pairs in part]
     if len(profiles) != manifest.sizes.profiles or None in profiles:
         raise SnapshotRefused(
             f"{path} is intact, but not {manifest.sizes.profiles} lists of [key, value]: "
@@ -224,12 +229,16 @@ def _is_pair(pair: object) -> bool:
     return isinstance(pair, list) and list(map(type, pair)) == [str, str]
 
 
-def _list(path: Path, manifest: Manifest) -> list[Any]:
-    data = _read(path, manifest.files[path.name])
-    try:
-        values = json.loads(str(data.data, "utf-8", "surrogatepass"))
-    except (ValueError, RecursionError) as error:
-        raise SnapshotRefused(f"{path} is intact, but no JSON: delete that snapshot") from error
-    if not isinstance(values, list):
-        raise SnapshotRefused(f"{path} is intact, but no JSON list: delete that snapshot")
-    return values
+def _parts(path: Path, manifest: Manifest) -> Iterator[list[Any]]:
+    """A JSON list as it was written, some hundred values at a time."""
+    lines = _read(path, manifest.files[path.name]).tobytes().split(_BETWEEN)
+    lines[1:] = [b"[" + line for line in lines[1:]]
+    lines[:-1] = [line + b"]" for line in lines[:-1]]
+    for line in lines:
+        try:
+            values = json.loads(str(line, "utf-8", "surrogatepass"))
+        except (ValueError, RecursionError) as error:
+            raise SnapshotRefused(f"{path} is intact, but no JSON: delete that snapshot") from error
+        if not isinstance(values, list):
+            raise SnapshotRefused(f"{path} is intact, but no JSON list: delete that snapshot")
+        yield values

@@ -38,6 +38,7 @@ BACKLOG = 2048
 FACTORY = "service.server:worker"
 NOTICE = signal.SIGUSR1  # to a worker: say that you are not ready
 SELDOM = (10_000, 50, 50)  # a request makes hundreds of objects, and hardly a cycle of them
+TURN_S = 2e-4  # that the event loop waits for a thread which works in Python; 5 ms by default
 START_S = 25.0  # that a worker has to catch up before it listens; uvicorn gives it 30 to start
 POLL_S = 0.02
 PATIENCE_S = 2.0  # that a Redis has to answer before the start is refused
@@ -71,6 +72,7 @@ def serve(settings: Settings, workers: int = 1) -> None:
 def worker() -> FastAPI:
     """What every worker serves. It drains and ends with its parent, however that ends."""
     gc.set_threshold(*SELDOM)
+    sys.setswitchinterval(TURN_S)
     child.follow_parent(_orphaned)
     app = from_environment()
     signal.signal(NOTICE, lambda *_: setattr(app.state, "leaving", True))

@@ -61,6 +61,12 @@ def test_any_string_is_an_id(tmp_path: Path) -> None:
     assert snapshots.read(tmp_path, dim=DIM, model=MODEL).contents.ids == ids
 
 
+def test_ids_may_hold_what_parts_the_lines_of_the_file(tmp_path: Path) -> None:
+    ids = [f'{number}",\n"' for number in range(2000)]
+    snapshots.write(tmp_path, replace(sample(1, len(ids)), ids=ids), ABOUT)
+    assert snapshots.read(tmp_path, dim=DIM, model=MODEL).contents.ids == ids
+
+
 def test_attributes_hold_several_values_and_any_string(tmp_path: Path) -> None:
     table = [
         frozenset({("language", "en"), ("language", "日本"), ("region", "\n")}),
