@@ -1,7 +1,7 @@
 """A model's index of the whole catalogue, made in a process of its own (`service.child`).
 
-Page the catalogue, embed it, build the index's structure, catch up with the log, and save all that
-as a snapshot for the host's workers.
+Page the catalogue, embed it, build the index's structure for those who asked lately, catch up with
+the log, and save all that as a snapshot for the host's workers.
 """
 
 import asyncio
@@ -10,8 +10,10 @@ from pathlib import Path
 import faiss
 
 from bundle import BundleRefused, open_bundle
-from service import replay, store
+from bundle.probe import Vectors
+from service import askers, replay, store
 from service.catalogue import Catalogue
+from service.histories import Histories
 from service.model import Model
 from service.replica import Replica
 from service.settings import Settings
@@ -47,10 +49,28 @@ def build(settings: Settings, folder: Path, version: str, snapshots: Path) -> No
 
 
 async def _build(settings: Settings, model: Model, snapshots: Path) -> None:
+    users = await _askers(settings, model)
+
+    def shelf() -> VectorShelf:
+        made = VectorShelf(model)
+        made.index.search(users, 1)  # nothing is there yet: it takes note of who asks
+        return made
+
     async with store.connect(settings, PATIENCE_S) as redis:
         catalogue = Catalogue(redis, settings.log_retention_s)
-        replica = Replica(lambda: VectorShelf(model))
+        replica = Replica(shelf)
         await replay.join(catalogue, replica)
     replica.shelf.index.save(
         snapshots, model=model.manifest.version, position=str(replica.sequence)
     )
+
+
+async def _askers(settings: Settings, model: Model) -> Vectors:
+    """Vectors [U, I, D] of users who asked lately, maybe none."""
+    lengths = settings.history_length, settings.seen_length
+    async with (
+        store.connect(settings, PATIENCE_S) as redis,
+        store.connect_histories(settings, PATIENCE_S) as histories,
+    ):
+        users = await askers.newest(redis)
+        return await askers.vectors(model, Histories(histories, *lengths), users)
