@@ -6,13 +6,17 @@ the catalogue, replay from the head noted, and only then answer from the result.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import TypeVar
 
 from service import thread
 from service.catalogue import Catalogue, Stored
 from service.replica import AT_ONCE, LogGap, Replica, S, Shelf
 
 BATCH = 256  # items or entries of one read
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +52,9 @@ async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
     """Fill another shelf. Pages may be newer than `start`, so it is right only at the head."""
     start = await catalogue.head() or (await catalogue.write([])).sequence
     fresh = Replica(replica.make)
-    async for page in catalogue.pages(BATCH):
-        await _put(fresh.shelf, page)
+    async with aclosing(_ahead(catalogue.pages(BATCH))) as pages:
+        async for page in pages:
+            await _put(fresh.shelf, page)
     fresh.take(fresh.shelf, start)
     try:
         await catch_up(catalogue, fresh)
@@ -61,9 +66,24 @@ async def _synchronise(catalogue: Catalogue, replica: Replica[S]) -> None:
     log.info("synchronised a replica at %s", replica.sequence)
 
 
+async def _ahead(pages: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """The same; Redis is already at the next one while one is worked on."""
+
+    async def following() -> T | None:
+        return await anext(pages, None)
+
+    coming = asyncio.create_task(following())
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.create_task(following())
+            yield page
+    finally:
+        coming.cancel()
+
+
 async def _put(shelf: Shelf, page: Mapping[str, Stored]) -> None:
     """A page, others having their turn."""
     items = list(page.items())
     for start in range(0, len(items), AT_ONCE):
-        shelf.put(dict(items[start : start + AT_ONCE]))
         await asyncio.sleep(0)
+        shelf.put(dict(items[start : start + AT_ONCE]))
