@@ -3,9 +3,11 @@
 Topics are the bundle's: some of its tags, each with the tags that its item tower puts nearest. An
 item has a topic, and most of its tags are of that; topics and the tags of one are drawn by Zipf's
 law, the vocabulary's frequent tags first. So items crowd as real ones do, whatever the bundle has
-learned. A user likes two or three topics, and watched items of those elsewhere.
+learned. A user likes two or three topics, and watched items of those elsewhere. A bundle that
+remembers items by their ids knows half of them, and they are of the same topics: each topic has
+those whose users the bundle points nearest to it.
 
-Shapes: n items, U users, T tags of the vocabulary, D dimensions.
+Shapes: n items, U users, T tags of the vocabulary, P topics, W remembered items, D dimensions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,7 @@ TAGS_OF_AN_ITEM = (3, 12)  # of the catalogue, at least and at most
 TAGS_OF_A_WATCHED = (5, 15)  # item of a history
 OWN = 0.8  # share of an item's tags that come from its topic
 WATCHED = (8, 15)  # items of a history
+REMEMBERED = 0.5  # share of them that the bundle knows by id, if it knows any
 LIKED = 3  # topics of a user, at most
 IMPRESSIONS, AMONG = 100, 300  # of a user, drawn from that many best items
 SOURCE = "product"  # the domain of histories
@@ -93,14 +96,13 @@ class Population:
     @cached_property
     def vectors(self) -> Vectors:
         """User vectors [U, D] by the bundle's own tower."""
-        limits, tower = self._limits, session(self._bundle.user_tower)
+        limits = self._limits
         histories = [user.watched for user in self.users]
         given = {"tags": pad_histories(histories, limits.max_items, limits.max_tags)}
         if limits.max_history:
             numbers = [self._bundle.item_ids.ids(user.item_ids) for user in self.users]
             given["items"] = pad_item_ids(numbers, limits.max_history)
-        vectors: Vectors = tower.run(None, given)[0][:, 0]
-        return vectors
+        return self._pointed(given)
 
     @cached_property
     def truth(self) -> Truth:
@@ -118,21 +120,34 @@ class Population:
         rng = np.random.default_rng([2, number])
         liked = self._draw.topics(rng, LIKED)[: rng.integers(2, LIKED + 1)]
         count = int(rng.integers(WATCHED[0], WATCHED[1] + 1))
-        watched = self._draw.tags(rng, rng.choice(liked, count), TAGS_OF_A_WATCHED)
-        return User(f"u{number}", watched, self._watched_ids(rng, count))
+        topics = rng.choice(liked, count)
+        watched = self._draw.tags(rng, topics, TAGS_OF_A_WATCHED)
+        return User(f"u{number}", watched, self._watched_ids(rng, topics))
 
-    def _watched_ids(self, rng: np.random.Generator, count: int) -> list[str]:
-        """Items that the bundle remembers, if it does any, and items that nobody knows."""
-        known, others = self._remembered, [f"p{n}" for n in rng.integers(1_000_000, size=count)]
-        if not known:
+    def _watched_ids(self, rng: np.random.Generator, topics: Numbers) -> list[str]:
+        """Of items of these topics, those that the bundle remembers and those that nobody knows."""
+        others = [f"p{n}" for n in rng.integers(1_000_000, size=len(topics))]
+        if not self._limits.max_history:
             return others
-        drawn = [known[place] for place in rng.integers(len(known), size=count)]
+        drawn = [str(rng.choice(self._remembered[topic])) for topic in topics]
         pairs = zip(drawn, others, strict=True)
-        return [mine if rng.random() < 0.5 else other for mine, other in pairs]
+        return [mine if rng.random() < REMEMBERED else other for mine, other in pairs]
 
     @cached_property
-    def _remembered(self) -> list[str]:
-        return self._bundle.item_ids.encode().decode().split("\n")[:-1]
+    def _remembered(self) -> list[list[str]]:
+        """Of each topic [P], ids of the W / P items whose users are nearest to it."""
+        ids = self._bundle.item_ids.encode().decode().split("\n")[:-1]
+        numbers = np.array([self._bundle.item_ids.ids(ids)]).T
+        users = self._pointed({"tags": np.zeros((len(ids), 1, 1), np.int64), "items": numbers})
+        directions = self._draw.directions
+        share = max(1, len(ids) // len(directions))
+        _, nearest = faiss.knn(directions, users, share, faiss.METRIC_INNER_PRODUCT)
+        return [[ids[place] for place in row] for row in nearest.tolist()]
+
+    def _pointed(self, given: dict[str, Numbers]) -> Vectors:
+        """Vectors [U, D] of users."""
+        vectors: Vectors = session(self._bundle.user_tower).run(None, given)[0][:, 0]
+        return vectors
 
     def _embedded(self, tags: Sequence[Sequence[int]]) -> Vectors:
         """Vectors [n, D] of items."""
@@ -153,6 +168,11 @@ class Draw:
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._tags = np.argsort(nearest[:, 0], kind="stable") + 1  # by topic, frequent ones first
         self._filled = np.flatnonzero(self._sizes)  # twin tags can leave a topic without any
+        means = np.add.reduceat(vectors[self._tags - 1], self._starts[self._filled])
+        means /= self._sizes[self._filled, None]
+        # [P, D]: where a topic lies from the midst of all, for what they share tells none apart.
+        self.directions = np.zeros((count, vectors.shape[1]), np.float32)
+        self.directions[self._filled] = means - means.mean(axis=0)
 
     def topics(self, rng: np.random.Generator, count: int) -> Numbers:
         """So many topics, by Zipf's law."""

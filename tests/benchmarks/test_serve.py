@@ -1,12 +1,14 @@
 """The race is fair: the same users get the same candidates from everyone that races."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pytest
 
+from benchmarks import serve_population
 from benchmarks.catalogue import numbers_of
 from benchmarks.serve import raced, rows
 from benchmarks.serve_contenders import FLOOR, KEY, LEAN, OBVIOUS, SHIPPED
@@ -110,6 +112,20 @@ def test_histories_and_items_are_of_the_size_that_was_promised() -> None:
     assert all(len(set(tags)) == len(tags) >= 1 for tags in population.tags)
     known = [any(bundle.item_ids.ids(user.item_ids)) for user in population.users]
     assert all(known)
+
+
+def test_what_users_remember_is_of_their_own_topics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the remembered items of others they would lie further from the items they like."""
+    monkeypatch.setattr(serve_population, "TAGS_OF_A_TOPIC", 10)  # else 66 tags are one topic
+    bundle = open_bundle(GOLDEN / "bundle_items")
+    mine, others = Population(bundle, 300, 50), Population(bundle, 300, 50)
+    turned = [*others.users[1:], others.users[0]]
+    others.users = [
+        replace(user, item_ids=other.item_ids)
+        for user, other in zip(others.users, turned, strict=True)
+    ]
+    near, far = (np.sort(one.vectors @ one.matrix.T)[:, -10:].mean() for one in (mine, others))
+    assert near > 1.03 * far
 
 
 def test_the_numbers_of_candidates_are_read_from_their_ids() -> None:
