@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 from service.errors import StateUnusable
@@ -64,9 +65,10 @@ class Host:
     def age(self, version: str) -> float:
         """Seconds since the newest snapshot was written; infinite where there is none."""
         newest = self.newest(version)
-        if newest is None:
-            return float("inf")
-        return time.time() - (self.snapshots(version) / newest).stat().st_mtime
+        with suppress(OSError):  # whoever deletes snapshots may be quicker than this look
+            if newest is not None:
+                return time.time() - (self.snapshots(version) / newest).stat().st_mtime
+        return inf
 
     def tidy(self, versions: Collection[str]) -> None:
         """Delete the snapshots of all other models, if nothing stands in the way."""
