@@ -5,7 +5,7 @@ import resource
 from pathlib import Path
 
 from bundle import BundleError, open_bundle, replay
-from couple import store_examination
+from couple import histories_examination, store_examination
 from couple.findings import Finding, look, mend, well
 from service.errors import AddressTaken, KeysMissing
 from service.server import bind
@@ -25,7 +25,8 @@ def examine(settings: Settings, workers: int, items: int | None) -> list[Finding
     """What was found, everything looked at whatever else is wrong."""
     store, held = store_examination.examine(settings)
     bundle, dim = _bundle(settings.bundle)
-    found = [*store, bundle, _keys(settings), _port(settings), _files(settings)]
+    kept = [*store, *histories_examination.examine(settings)]
+    found = [*kept, bundle, _keys(settings), _port(settings), _files(settings)]
     return [*found, _cores(workers), _memory(workers, items or held, dim)]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -31,14 +31,9 @@ def connect_histories(settings: Settings, timeout_s: float | None = None) -> Red
     """The same for what users did, which may lie somewhere else, and in a cluster."""
     url = (settings.histories_url or settings.redis_url).get_secret_value()
     timeout = timeout_s or _usual(settings)
-    parts = urlsplit(url.replace(CLUSTERED, "://", 1))
     if CLUSTERED not in url:
         return _client(url, timeout)
-
-    def node(address: Address) -> Redis:
-        return _client(_renamed(parts, address).geturl(), timeout)
-
-    return Cluster((parts.hostname or "localhost", parts.port or 6379), node)
+    return Cluster(address_of(url), lambda address: _client(node_url(url, address), timeout))
 
 
 def connect_reads(settings: Settings) -> Redis | Cluster:
@@ -65,11 +60,19 @@ def _client(url: str, timeout_s: float) -> Redis:
     return client
 
 
-def _renamed(parts: SplitResult, address: Address) -> SplitResult:
-    """The same user and password at another address."""
+def address_of(url: str) -> Address:
+    """Of the node that a cluster's URL names."""
+    parts = urlsplit(url)
+    return parts.hostname or "localhost", parts.port or 6379
+
+
+def node_url(url: str, address: Address) -> str:
+    """A cluster's URL → that of one node, with the same user and password."""
+    parts = urlsplit(url.replace(CLUSTERED, "://", 1))
     user, at, _ = parts.netloc.rpartition("@")
     host, port = address
-    return parts._replace(netloc=f"{user}{at}{f'[{host}]' if ':' in host else host}:{port}")
+    netloc = f"{user}{at}{f'[{host}]' if ':' in host else host}:{port}"
+    return parts._replace(netloc=netloc).geturl()
 
 
 def script(redis: Redis | Cluster, name: str, *, frees: bool = False) -> Any:

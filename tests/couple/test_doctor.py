@@ -89,7 +89,7 @@ def test_a_line_for_people_each(server: ValkeyServer, redis: Any) -> None:
     ("name", "value", "about", "said"),
     [
         ("appendonly", "no", "persistence", "loses items and histories"),
-        ("maxmemory-policy", "allkeys-lru", "eviction", "drops items in silence"),
+        ("maxmemory-policy", "allkeys-lru", "eviction", "drops items and histories in silence"),
     ],
 )
 def test_a_store_that_forgets_must_be_mended(

@@ -25,11 +25,19 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
+def wait(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Until it holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, holds
+        time.sleep(0.02)
+
+
 class Node:
     """One process of it; its data stays when it goes."""
 
     def __init__(self, folder: Path, ports: list[int]) -> None:
-        self.port, self._bus = ports
+        self.port, self.bus = ports
         self._folder = folder
         self.client = Redis(port=self.port, decode_responses=True, socket_timeout=5)
         self.start()
@@ -37,7 +45,7 @@ class Node:
     def start(self) -> None:
         config = {
             "cluster-enabled": "yes",
-            "cluster-port": self._bus,
+            "cluster-port": self.bus,
             "cluster-node-timeout": FAILOVER_MS,
             "cluster-require-full-coverage": "no",
             "appendonly": "yes",
@@ -85,8 +93,8 @@ class OwnCluster:
         self.nodes = [Node(folder / str(n), ports[2 * n : 2 * n + 2]) for n in range(2 * MASTERS)]
         first = self.nodes[0]
         for node in self.nodes[1:]:
-            node.ask("CLUSTER MEET", "127.0.0.1", first.port, first._bus)
-        self._wait(self._all_met)
+            node.ask("CLUSTER MEET", "127.0.0.1", first.port, first.bus)
+        wait(self._all_met)
         for n, node in enumerate(self.nodes[:MASTERS]):
             begin, end = SLOTS * n // MASTERS, SLOTS * (n + 1) // MASTERS - 1
             node.ask("CLUSTER ADDSLOTSRANGE", begin, end)
@@ -107,7 +115,7 @@ class OwnCluster:
 
     def wait_whole(self) -> None:
         """Until three masters have all slots and a replica each that has caught up."""
-        self._wait(self._whole)
+        wait(self._whole)
 
     def stop(self) -> None:
         for node in self.nodes:
@@ -130,9 +138,3 @@ class OwnCluster:
         return all(
             info["cluster_state"] == "ok" and int(info["cluster_size"]) == MASTERS for info in infos
         )
-
-    def _wait(self, holds: Callable[[], bool], seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not holds():
-            assert time.monotonic() < deadline, [node.role for node in self.nodes]
-            time.sleep(0.02)
