@@ -1,13 +1,15 @@
 """A request's body → a checked model, or a refusal that names every place and echoes nothing."""
 
 import asyncio
-from collections.abc import Iterator
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json, to_json
 from starlette.requests import ClientDisconnect, Request
 
+from service.entries import Span, spans
 from service.errors import BodyRefused, Place
 from service.experiment import Experiment
 from service.requests import EventsBody, ItemsBody, ModelBody, RecommendBatchBody, SimilarBody
@@ -18,7 +20,7 @@ B = TypeVar("B", bound=BaseModel)
 LISTS: dict[type[BaseModel], str] = {ItemsBody: "items", EventsBody: "events"}  # may be long
 MOST_LISTED = 1000  # entries that they may have
 WHOLE = 65_536  # bytes that are checked at once: some milliseconds at most
-AT_ONCE = 20  # entries of a larger body that are checked at once
+AT_ONCE = 20  # entries of a larger body that are checked at once, fewer if that is more
 MOST_PLACES = 1000  # named in one answer
 MOST_ERRORS = 100_000  # listed to find those; listing a million takes seconds and gigabytes
 
@@ -70,9 +72,9 @@ async def _check(data: bytes, model: type[B]) -> B:
     """A long list in parts, between which others have their turn; all of it is judged."""
     checked: list[B] = []
     refused = Refusal()
-    async for start, part in in_turns(_parts(data, LISTS.get(model))):
+    async for start, part in in_turns(await _parts(data, LISTS.get(model))):
         try:
-            checked.append(model.model_validate_json(part))
+            checked.append(_judged(model, part, data))
         except ValidationError as error:  # it holds the input: nothing may log it
             refused.add(error, start)
     refused.check()
@@ -83,26 +85,37 @@ async def _check(data: bytes, model: type[B]) -> B:
     return checked[0].model_copy(update={name: entries})
 
 
-def _parts(data: bytes, name: str | None) -> Iterator[tuple[int, bytes]]:
-    """Where each part of the list begins, and the body with no more of it than that."""
-    given: Any = _decoded(data) if name and len(data) > WHOLE else None
-    entries = given.get(name) if isinstance(given, dict) else None
-    if not isinstance(entries, list) or not 0 < len(entries) <= MOST_LISTED:
-        yield 0, data
-        return
-    beside = given  # what else is in the body is judged once
-    for start in range(0, len(entries), AT_ONCE):
-        part = {**beside, name: entries[start : start + AT_ONCE]}
-        yield start, to_json(part, inf_nan_mode="constants")
-        beside = {}
-
-
-def _decoded(data: bytes) -> Any:
-    """None for what is not JSON."""
+def _judged(model: type[B], part: str | bytes, data: bytes) -> B:
+    """Raises ValidationError; where a part is no JSON, it says where in the whole that is."""
     try:
-        return from_json(data)
-    except ValueError:
-        return None
+        return model.model_validate_json(part)
+    except ValidationError as error:
+        if error.error_count() == 1 and error.errors()[0]["type"] == "json_invalid":
+            return model.model_validate_json(data)
+        raise
+
+
+async def _parts(data: bytes, name: str | None) -> Iterable[tuple[int, str | bytes]]:
+    """Where each part of the list begins, and the body with no more of it than that."""
+    if not name or len(data) <= WHOLE:
+        return [(0, data)]
+    try:
+        chunks = (data[at : at + WHOLE] for at in range(0, len(data), WHOLE))
+        text = "".join([some async for some in in_turns(codecs.iterdecode(chunks, "utf-8"))])
+        ends = islice(spans(text, name), MOST_LISTED + 1)
+        found = [span async for span in in_turns(ends)]
+    except (ValueError, RecursionError):
+        return [(0, data)]
+    if len(found) > MOST_LISTED:
+        return [(0, data)]
+    return _cut(text, name, found)
+
+
+def _cut(text: str, name: str, found: Sequence[Span]) -> Iterator[tuple[int, str]]:
+    at_once = max(1, min(AT_ONCE, WHOLE * len(found) // len(text)))
+    for start in range(0, len(found), at_once):
+        mine = found[start : start + at_once]
+        yield start, f'{{"{name}":[{text[mine[0][0] : mine[-1][1]]}]}}'
 
 
 class Refusal:

@@ -188,22 +188,33 @@ async def test_every_bad_item_is_named(service: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "name", "one"), [("/items", "items", ITEM), ("/events", "events", EVENT)]
 )
+@pytest.mark.parametrize("beside", [{}, {"odd": 1}])
 async def test_a_large_call_is_judged_as_a_whole(
-    service: Client, redis: Any, path: str, name: str, one: dict[str, Any]
+    service: Client,
+    redis: Any,
+    path: str,
+    name: str,
+    one: dict[str, Any],
+    beside: dict[str, int],
 ) -> None:
     """Every bad entry by its position in the call, what is wrong beside them once, nothing kept."""
     entries = [{**one, "item_id": f"i{n}", "title": "t" * 300} for n in range(1000)]
     for n in (0, 19, 20, 999):
         entries[n]["item_id"] = ""
-    problem = refused(await service.post(path, json={"odd": 1, name: entries}), 422)
+    problem = refused(await service.post(path, json={**beside, name: entries}), 422)
     places = [error["place"] for error in problem["errors"]]
-    assert sorted(places) == sorted([*(f"{name}[{n}].item_id" for n in (0, 19, 20, 999)), "body"])
+    bad = [f"{name}[{n}].item_id" for n in (0, 19, 20, 999)]
+    assert sorted(places) == sorted([*bad, *(["body"] if beside else [])])
     assert redis.exists("couple:{items}:ids", "couple:events") == 0
 
 
 async def test_a_large_call_that_is_no_json_or_has_nothing_in_it(service: Client) -> None:
     """As a small one: 400, and 422 where the list is empty, missing or no list."""
     much = "x" * 70_000
+    good = f'{{"item_id": "v", "title": "{much[:900]}"}}'
+    bad = f'{{"items": [{good}{f", {good}" * 99}, "\\ud800"]}}'  # half of a character
+    detail = refused(await service.post("/items", content=bad), 400)["detail"]
+    assert detail.endswith(f"line 1 column {bad.index('ud800') + 6}")
     refused(await service.post("/items", content=f'{{"items": [], "{much}": '), 400)
     for items in ("[]", "{}", "NaN", "[NaN]"):
         content = f'{{"items": {items}, "odd": "{much}"}}'
