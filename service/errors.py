@@ -18,6 +18,7 @@ CoupleError (bundle.errors)
     ├── ModelRefused       a bundle that cannot be served: 422
     ├── ModelConflict      the state of the models does not allow it: 409
     ├── ModelLate          written down, but not in force yet: 503
+    ├── PlanNewer          what holds is of a newer version of the service: 503
     ├── ExperimentRefused   a definition or a forced arm that makes no sense: 422
     ├── ExperimentConflict  one that what is running does not allow: 409
     ├── Busy               no place for a request, or for its body: 429
@@ -107,6 +108,10 @@ class ModelConflict(ServiceError):
 
 class ModelLate(ServiceError):
     """What was asked is written down and will happen; this process has not followed yet."""
+
+
+class PlanNewer(ServiceError):
+    """The plan of models and experiments is in words of a newer version of the service."""
 
 
 class ExperimentRefused(ServiceError):

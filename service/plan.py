@@ -17,7 +17,7 @@ from service.experiments import Delete, Experiments, Put, pinned
 class Named(BaseModel):
     """A model's name, and its bundle's path relative to COUPLE_BUNDLES; None: not below it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     path: str | None
@@ -33,7 +33,7 @@ class Own(NamedTuple):
 class Plan(BaseModel):
     """Models by version. `active` None: every process answers with the bundle it was given."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: Mapping[str, Named] = {}
     active: str | None = None

@@ -27,6 +27,7 @@ STATUSES: dict[type[ServiceError], tuple[int, Mapping[str, str]]] = {
     errors.ModelRefused: (422, {}),
     errors.ModelConflict: (409, {}),
     errors.ModelLate: (503, RETRY_AFTER),
+    errors.PlanNewer: (503, RETRY_AFTER),
     errors.StateUnusable: (503, RETRY_AFTER),
     errors.ExperimentRefused: (422, {}),
     errors.ExperimentConflict: (409, {}),

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Rollout:
-    """The operator's side of `Generations`; every call may raise RedisError or ModelLate."""
+    """The operator's side of `Generations`; calls may raise RedisError, ModelLate or PlanNewer."""
 
     def __init__(
         self, control: Control, generations: Generations, bundles: Path, limits: Limits, most: int
@@ -188,7 +188,14 @@ class Rollout:
             await self._moved.wait()
 
     def _follow(self, seen: Seen) -> None:
-        self._generations.pursue(seen.plan)
+        if seen.newer:
+            log.warning(
+                "entry %s of the control stream is of a newer version of the service: this worker "
+                "keeps the models and experiments it has until it is upgraded",
+                seen.newer,
+            )
+        if self._seen is None or not seen.newer:
+            self._generations.pursue(seen.plan)
         self._seen = seen
         self._moved.set()
         self._moved = asyncio.Event()

