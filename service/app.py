@@ -185,7 +185,7 @@ async def _build(
     stack.push_async_callback(exposures.close)
     forgetters = (lambda user: memory.forget(keys(user)), exposures.forget)
     erasures = Erasures(redis, forgetters, settings.memory_s)
-    histories = Histories(writes, *lengths)
+    histories = Histories(writes, *lengths, retention_s=settings.history_retention_s)
     recorder = Recorder(catalogue, histories, erasures, stream, clock, generations, metrics)
     figures = Figures(metrics, tail, facts, generations, set(doors.values()))
     telling = Telling(Seats(settings.state / "metrics"), figures)

@@ -5,6 +5,7 @@
 --
 -- KEYS  1 history  2 seen list  3 event ids taken  (all of one user, so of one slot)
 -- ARGV  1 history length  2 seen length  3 how long an event id is remembered, in ms
+--       4 how long history and seen list outlive the user's last event, in ms; 0: for ever
 --       then three per event: event id or '', history entry or '', item id seen or ''
 --
 -- An event id is first pending (a negative time: its event may not be in the event stream yet) and
@@ -26,11 +27,12 @@ local function status_of(event_id)
   return tonumber(taken) < 0 and 'pending' or 'duplicate'
 end
 
-local answer = {}
-for n = 4, #ARGV, 3 do
+local answer, alive = {}, false
+for n = 5, #ARGV, 3 do
   local event_id, entry, seen = ARGV[n], ARGV[n + 1], ARGV[n + 2]
   local status = status_of(event_id)
   if status == 'new' then
+    alive = true
     if event_id ~= '' then
       redis.call('ZADD', TAKEN, -now, event_id)
       redis.call('PEXPIRE', TAKEN, ARGV[3])
@@ -45,5 +47,13 @@ for n = 4, #ARGV, 3 do
     end
   end
   answer[#answer + 1] = status
+end
+
+for _, key in ipairs(alive and {HISTORY, SEEN} or {}) do
+  if tonumber(ARGV[4]) > 0 then
+    redis.call('PEXPIRE', key, ARGV[4])
+  else
+    redis.call('PERSIST', key) -- it may have been otherwise
+  end
 end
 return answer

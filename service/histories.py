@@ -95,10 +95,14 @@ class Histories:
         history_length: int,
         seen_length: int,
         lists: ReadLists | None = None,
+        retention_s: float = 0,
     ) -> None:
-        """`lists` reads for `read` and `read_all`; by default it asks this Redis."""
+        """`lists` reads for `read` and `read_all`; by default it asks this Redis.
+
+        What `record` pushes outlives its user's last event by `retention_s`, if that is not 0.
+        """
         self._redis = redis
-        self._limits = (history_length, seen_length, REMEMBERED_MS)
+        self._limits = (history_length, seen_length, REMEMBERED_MS, round(retention_s * 1000))
         self._script = store.script(redis, "events.lua")
         self._lists = Together(lists or partial(read_lists, redis))
 

@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     )
     history_length: int = Field(50, ge=1, le=1000, description="items a user's history keeps")
     seen_length: int = Field(200, ge=1, le=10_000, description="impressions a user's list keeps")
+    history_retention_s: float = Field(
+        0,
+        ge=0,
+        le=10**10,
+        description="how long both outlive a user's last event, seconds; 0: until they are erased",
+    )
     log_retention_s: float = Field(
         86_400, gt=0, description="how long the item log and tombstones are kept, seconds"
     )

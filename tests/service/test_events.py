@@ -7,7 +7,7 @@ import pytest
 
 from service.event import Event
 from tests.service.conftest import Configure
-from tests.service.running import Client, ok, running
+from tests.service.running import Client, ok, running, until
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +99,30 @@ async def test_lists_are_capped(configure: Configure, redis: Any) -> None:
         assert redis.lrange("couple:seen:{u1}", 0, -1) == ["s4", "s3"]
         await service.events(*clicks * 200)
         assert redis.xlen("couple:events") < 250  # Redis trims whole nodes of a hundred
+
+
+async def test_a_silent_user_is_forgotten_where_that_is_wanted(
+    configure: Configure, redis: Any
+) -> None:
+    """Both lists outlive the last event, of whatever type, by so long; by default for ever."""
+    both = ("couple:hist:{u1}", "couple:seen:{u1}")
+    async with running(configure(history_retention_s=60)) as service:
+        await service.events(WOK, {**WOK, "type": "impression"})
+        assert all(50_000 < redis.pttl(key) <= 60_000 for key in both)
+        for key in both:
+            redis.pexpire(key, 10_000)
+        await service.events({**WOK, "type": "skip"})
+        assert all(redis.pttl(key) > 50_000 for key in both)
+    async with running(configure()) as service:
+        await service.events(WOK)
+        assert [redis.pttl(key) for key in both] == [-1, -1]
+    async with running(configure(history_retention_s=0.05)) as service:
+        await service.events(WOK)
+
+        async def forgotten() -> bool:
+            return bool(await service.history() == [])
+
+        await until(forgotten)
 
 
 async def test_an_event_id_counts_once(service: Client, redis: Any) -> None:
