@@ -26,10 +26,11 @@ from torch.utils.data import DataLoader
 
 from bundle import Vocabulary, pad_items
 from trainer.config import Config
-from trainer.data import Dataset, Description, Sequences
+from trainer.data import Dataset, Description
 from trainer.examples import Batch
 from trainer.learner import Learner
 from trainer.network import Candidates, contrastive_loss
+from trainer.sequences import Sequences
 from trainer.split import hold_out
 from trainer.towers import TwoTowers
 

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from trainer.config import Config
-from trainer.data import Numbers, Sequences
 from trainer.errors import CheckpointError
 from trainer.icf import (
     POWER,
@@ -27,6 +26,7 @@ from trainer.icf import (
 )
 from trainer.metrics import Scorer, Scores
 from trainer.popularity import Popularity, carried_by_tags
+from trainer.sequences import Numbers, Sequences
 from trainer.tfidf import TfIdf, tag_weights
 
 Name = Literal["tfidf", "popularity", "icf", "icf-mf"]
@@ -41,7 +41,7 @@ def fit(name: Name, train: Sequences, tags: Tags) -> dict[str, Tensor]:
     [W] and a sparse matrix (`starts`, `columns`, `values`). icf-mf: `weights`, `known`, `factors`
     [W, F].
     """
-    known = np.unique(train.items)
+    known = train.met()
     weights = tag_weights(tags, known)
     if name == "popularity":
         carried = carried_by_tags(train, tags, len(weights))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data import Flags
 from trainer.metrics import Ranks, per_user
+from trainer.sequences import Flags
 
 METRICS = ("HR@10", "NDCG@10", "Recall@100")
 RESAMPLES = 2000

@@ -12,11 +12,12 @@ import torch
 from bundle import ItemIds, Vocabulary, pad_items
 from bundle.items import ITEM_ID
 from trainer.config import Config
-from trainer.data import Dataset, Sequences
+from trainer.data import Dataset
 from trainer.evaluation import Trial, judge, trial_of
 from trainer.factors import Factors, fit_factors, known_items
 from trainer.ppmi import shared_vectors
 from trainer.scorer import TowersScorer
+from trainer.sequences import Sequences
 from trainer.split import hold_out
 from trainer.towers import TwoTowers
 

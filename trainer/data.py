@@ -6,31 +6,26 @@ Items and users are numbered from 0 here: V items, U users, E interactions; stri
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bundle import normalise
+from trainer import interactions
 from trainer.errors import DataError, first_fault
-
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from trainer.sequences import Flags, Numbers, Sequences, digits
+from trainer.table import readable, scan
 
 ITEMS = "items.parquet"
 INTERACTIONS = "interactions.parquet"
 DESCRIPTION = "dataset.json"
-
-# Events that say a user liked the item; the service's drained stream holds others too.
-POSITIVE_TYPES = ("click", "like", "finish", "purchase")
-
-OPTIONAL = ("title", "type")  # columns of text that a table may lack, and cells may be empty
-TEXTS = (pl.String(), pl.Categorical(), pl.Null())
+SOME = 100_000  # texts at a time: all of them at once take several times their own size
 
 
 class Description(BaseModel):
@@ -42,39 +37,6 @@ class Description(BaseModel):
     target_domain: str | None = None
     split: Literal["paper", "cold"] = "cold"
     notes: str = ""
-
-
-class Sequences:
-    """Rows of item numbers of different lengths, laid end to end; row u is user u's items."""
-
-    def __init__(self, items: Numbers, starts: Numbers) -> None:
-        """Take items [E] and the offsets [U + 1] at which each row starts."""
-        self.items = items
-        self.starts = starts
-
-    @classmethod
-    def of(cls, rows: Iterable[Sequence[int] | Numbers]) -> "Sequences":
-        """Lay the given rows end to end."""
-        arrays = [np.asarray(row, dtype=np.int64) for row in rows]
-        lengths = np.fromiter(map(len, arrays), dtype=np.int64, count=len(arrays))
-        items = np.concatenate([*arrays, np.zeros(0, np.int64)])
-        return cls(items, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-
-    def only(self, kept: Flags) -> "Sequences":
-        """Without the items that are not kept; a row may become empty. `kept` is [V]."""
-        stays = kept[self.items]
-        before = np.concatenate([[0], np.cumsum(stays)])
-        return Sequences(self.items[stays], before[self.starts])
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def __getitem__(self, user: int) -> Numbers:
-        return self.items[self.starts[user] : self.starts[user + 1]]
-
-    def counts(self, size: int) -> Numbers:
-        """How often each of `size` items occurs: [V]."""
-        return np.bincount(self.items, minlength=size).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -111,8 +73,9 @@ def read(folder: Path, target_domain: str | None = None) -> Dataset:
     items = _items(folder / ITEMS)
     domains = tuple(items["domain"].unique().sort())
     target = _target(target_domain or description.target_domain, domains)
-    users, sequences, unknown = _sequences(folder / INTERACTIONS, items)
-    tags = tuple(_normalised(row) for row in items["tags"].to_list())
+    found = interactions.read(folder / INTERACTIONS, items["item_id"])
+    users, sequences, unknown = tuple(found[0]), *found[1:]
+    tags = _tags(items["tags"])
     titles = items["title"].to_list() if "title" in items.columns else [None] * len(items)
     numbers = {domain: number for number, domain in enumerate(domains)}
     dataset = Dataset(
@@ -128,7 +91,7 @@ def read(folder: Path, target_domain: str | None = None) -> Dataset:
         unknown_items=unknown,
         fingerprint=_fingerprint(target, items, tags, users, sequences),
     )
-    if not dataset.is_target[sequences.items].any():
+    if not dataset.is_target[sequences.met()].any():
         raise DataError(f"{folder}: no interaction with an item of the target domain {target!r}")
     return dataset
 
@@ -144,37 +107,11 @@ def _description(path: Path) -> Description:
         raise DataError(f"{path}: {first_fault(error)}") from error
 
 
-def _table(path: Path, types: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Read a Parquet file that must have these columns, of these types, without empty cells."""
-    try:
-        table = pl.read_parquet(path, glob=False)  # a folder may be named data[1]
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist: name a folder that `couple data` wrote") from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{path} is not a readable Parquet file") from error
-    for name, expected in types.items():
-        _check_column(path, table, name, expected)
-    for name in OPTIONAL:
-        if table.schema.get(name, pl.Null()) not in TEXTS:
-            raise DataError(f"{path}: column {name!r} is {table.schema[name]}, not String")
-    if table.is_empty():
-        raise DataError(f"{path} has no rows")
-    return table
-
-
-def _check_column(path: Path, table: pl.DataFrame, name: str, expected: pl.DataType) -> None:
-    if name not in table.columns:
-        found = ", ".join(table.columns)
-        raise DataError(f"{path} has no column {name!r}; it has {found}")
-    if table.schema[name] != expected:
-        raise DataError(f"{path}: column {name!r} is {table.schema[name]}, not {expected}")
-    if empty := table[name].null_count():
-        raise DataError(f"{path}: column {name!r} has {empty} empty cells")
-
-
 def _items(path: Path) -> pl.DataFrame:
     text = pl.String()
-    table = _table(path, {"item_id": text, "domain": text, "tags": pl.List(text)})
+    found = scan(path, {"item_id": text, "domain": text, "tags": pl.List(text)})
+    with readable(path):
+        table = found.collect()
     if table["item_id"].is_duplicated().any():
         first = table.filter(pl.col("item_id").is_duplicated())["item_id"][0]
         raise DataError(f"{path} has item {first!r} more than once")
@@ -190,27 +127,15 @@ def _target(name: str | None, domains: tuple[str, ...]) -> str:
     return name
 
 
-def _sequences(path: Path, items: pl.DataFrame) -> tuple[tuple[str, ...], Sequences, int]:
-    text = pl.String()
-    table = _table(path, {"user_id": text, "item_id": text, "timestamp": pl.Int64()})
-    if "type" in table.columns:
-        table = table.filter(pl.col("type").is_in(POSITIVE_TYPES))
-    numbered = items.select("item_id").with_row_index("item")
-    known = table.join(numbered, on="item_id", maintain_order="left")
-    once = known.sort("user_id", "timestamp", maintain_order=True).unique(
-        ["user_id", "item_id"], keep="first", maintain_order=True
-    )
-    if once.is_empty():
-        raise DataError(f"{path}: no interaction is with an item of {ITEMS}")
-    lengths = once.group_by("user_id", maintain_order=True).len()
-    starts = np.concatenate([[0], lengths["len"].cast(pl.Int64).cum_sum().to_numpy()])
-    sequences = Sequences(once["item"].cast(pl.Int64).to_numpy(), starts.astype(np.int64))
-    return tuple(lengths["user_id"]), sequences, len(table) - len(known)
-
-
-def _normalised(tags: Sequence[str | None]) -> tuple[str, ...]:
-    names = (normalise(tag) for tag in tags if tag)
-    return tuple(dict.fromkeys(name for name in names if name))
+def _tags(column: pl.Series) -> tuple[tuple[str, ...], ...]:
+    """Each item's tags, normalised; items that share one share its text."""
+    known = cache(normalise)
+    found: list[tuple[str, ...]] = []
+    for start in range(0, len(column), SOME):
+        for row in column[start : start + SOME].to_list():
+            names = map(known, filter(None, row))
+            found.append(tuple(dict.fromkeys(filter(None, names))))
+    return tuple(found)
 
 
 def _fingerprint(
@@ -220,8 +145,22 @@ def _fingerprint(
     users: tuple[str, ...],
     sequences: Sequences,
 ) -> str:
-    text = [target, items["item_id"].to_list(), items["domain"].to_list(), tags, users]
-    found = hashlib.sha256(json.dumps(text, ensure_ascii=False).encode())
-    found.update(sequences.starts.tobytes())
-    found.update(sequences.items.tobytes())
+    """SHA-256 of a JSON list of the texts, then of both arrays as int64."""
+    found = hashlib.sha256(f"[{json.dumps(target, ensure_ascii=False)}".encode())
+    for texts in (items["item_id"], items["domain"], tags, users):
+        for part in _listed(texts):
+            found.update(part.encode())
+    found.update(b"]")
+    for numbers in (sequences.starts, sequences.items):
+        for digit in digits(numbers):
+            found.update(digit)
     return found.hexdigest()
+
+
+def _listed(texts: pl.Series | Sequence[object]) -> Iterator[str]:
+    """JSON of the next entry of a list that is a list itself, in parts."""
+    yield ", ["
+    for start in range(0, len(texts), SOME):
+        some = list(texts[start : start + SOME])
+        yield (", " if start else "") + json.dumps(some, ensure_ascii=False)[1:-1]
+    yield "]"

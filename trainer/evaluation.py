@@ -15,11 +15,12 @@ from trainer.baselines import BASELINES, fitted
 from trainer.baselines import scorer as baseline
 from trainer.checkpoint import Checkpoint, open_checkpoint
 from trainer.config import Config
-from trainer.data import Dataset, Flags, Numbers
+from trainer.data import Dataset
 from trainer.errors import CheckpointError
 from trainer.metrics import Ranks, Scorer, Scores, allowed, negatives, rank, summarise
 from trainer.reading import read
 from trainer.scorer import TowersScorer
+from trainer.sequences import Flags, Numbers
 from trainer.split import Split, split
 
 Metrics = dict[str, dict[str, float]]  # all | warm | cold → metric → value
@@ -39,7 +40,7 @@ class Trial:
     @property
     def training_items(self) -> Numbers:
         """Items that training sees, ascending."""
-        return np.unique(self.split.train.items)
+        return self.split.train.met()
 
     @property
     def groups(self) -> dict[str, Flags]:
@@ -60,7 +61,7 @@ def trial_of(dataset: Dataset, held: Split, seed: int, *, full_pool: bool = Fals
     The full pool is what a service chooses among, but a model that puts cold items last, or
     first, can win or lose on it by that alone: the cold pool is the headline.
     """
-    met = np.unique(held.whole.items)
+    met = held.whole.met()
     pool = met[dataset.is_target[met]] if full_pool else held.pool
     return Trial(dataset, held, pool, tuple(pool[n] for n in negatives(held, pool, seed)))
 

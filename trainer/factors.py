@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.config import Config
-from trainer.data import Numbers, Sequences
 from trainer.icf import cooccurrence_factors
 from trainer.network import FAR, mean_tags, unit
+from trainer.sequences import Numbers, Sequences
 
 SAMPLE = 2000  # users and items over which the spread of scores is measured
 EVEN = 1e-4  # of a score's size: a smaller spread is rounding

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer.config import Config
-from trainer.data import Numbers
+from trainer.sequences import Numbers
 
 STREAM = 4  # of random numbers, apart from those of the batches
 CHUNK = 512

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from trainer.data import Numbers, Sequences
+from trainer.sequences import Numbers, Sequences
 from trainer.tfidf import TfIdf
 
 Floats = NDArray[np.float64]

@@ -16,13 +16,14 @@ from torch import Tensor
 from bundle import Vocabulary, pad_items
 from trainer import noise, processes
 from trainer.config import Config
-from trainer.data import Dataset, Numbers, Sequences
+from trainer.data import Dataset
 from trainer.errors import CheckpointError, ConfigError, DataError
 from trainer.examples import Examples
 from trainer.hard_negatives import HardNegatives
 from trainer.network import Candidates, NegativeQueue, contrastive_loss
 from trainer.optimiser import RowAdam, gather
 from trainer.ppmi import lengths, mixed_vectors, tag_vectors
+from trainer.sequences import Numbers, Sequences
 from trainer.split import Split
 from trainer.towers import TwoTowers
 
@@ -82,7 +83,7 @@ class Learner:
     @torch.no_grad()
     def _neighbours(self, known: Sequences) -> HardNegatives:
         """What looks alike before the first step, so that a resumed run draws the same."""
-        items = np.unique(known.items)
+        items = known.met()
         network = self.network.eval()
         vectors = network.encode_items(self._tags[items], network.tags.weight)
         return HardNegatives(items, vectors, self.config)

@@ -7,9 +7,10 @@ import torch
 
 from bundle import Vocabulary, pad_histories
 from trainer.config import Config
-from trainer.data import Dataset, Numbers
+from trainer.data import Dataset
 from trainer.errors import ConfigError
 from trainer.network import CoupleEncoder
+from trainer.sequences import Numbers
 from trainer.towers import TwoTowers
 
 

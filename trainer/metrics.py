@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data import Numbers, Sequences
+from trainer.sequences import Numbers, Sequences
 from trainer.split import Case, Split
 
 UNIFORM = 50

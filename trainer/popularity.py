@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.data import Numbers, Sequences
+from trainer.sequences import Numbers, Sequences
 from trainer.tfidf import incidence
 
 

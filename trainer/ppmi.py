@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from trainer.data import Sequences
+from trainer.sequences import Sequences
 from trainer.tfidf import incidence, unit_rows
 
 REACH = 8  # items apart, at most
@@ -56,7 +56,7 @@ def shared_vectors(
     train: Sequences, tags: Sequence[Sequence[int]], size: int, dim: int
 ) -> NDArray[np.float32]:
     """Latent semantic analysis of the items training sees: [T + 1, D]."""
-    has = incidence([tags[item] for item in np.unique(train.items)], size + 1)
+    has = incidence([tags[item] for item in train.met()], size + 1)
     idf = _rarity(has)
     weighed = unit_rows(has @ sp.diags_array(idf))
     found = _factor(sp.csr_array(weighed.T), dim, power=0.0) * idf[:, None]
@@ -68,7 +68,7 @@ def lengths(train: Sequences, tags: Sequence[Sequence[int]], size: int) -> NDArr
 
     The item tower takes the direction of a sum, so the length of a tag's vector is its weight.
     """
-    idf = _rarity(incidence([tags[item] for item in np.unique(train.items)], size + 1))
+    idf = _rarity(incidence([tags[item] for item in train.met()], size + 1))
     scaled: NDArray[np.float32] = (idf / np.sqrt((idf[1:] ** 2).mean())).astype(np.float32)
     return scaled
 

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from bundle import ItemIds, Vocabulary, pad_histories, pad_item_ids, pad_items
-from trainer.data import Dataset, Numbers
+from trainer.data import Dataset
+from trainer.sequences import Numbers
 from trainer.towers import TwoTowers
 
 CHUNK = 512

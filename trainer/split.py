@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 
 from trainer.config import Config
-from trainer.data import Dataset, Flags, Numbers, Sequences
+from trainer.data import Dataset
 from trainer.errors import DataError
+from trainer.sequences import Flags, Numbers, Sequences, digits
 
 MIN_HISTORY = 2
 COLD_SHARE = 0.15
@@ -43,9 +44,13 @@ class Split:
     @property
     def fingerprint(self) -> str:
         """Of what training sees and what is judged."""
-        found = hashlib.sha256(self.train.items.tobytes() + self.train.starts.tobytes())
+        found = hashlib.sha256()
+        for numbers in (self.train.items, self.train.starts):
+            for digit in digits(numbers):
+                found.update(digit)
         for case in self.cases:
-            found.update(np.array([case.user, case.positive, *case.history]).tobytes())
+            row = np.array([case.user, case.positive, *case.history], dtype=np.int64)
+            found.update(row.tobytes())
         return found.hexdigest()
 
 
@@ -82,20 +87,22 @@ def hold_out(
     """Choose the cold items, then cut every user's sequence. `is_target` is [V]."""
     rng = np.random.default_rng(seed)
     last = _last_targets(whole, is_target)
+    users = np.flatnonzero(last >= 0)
     is_cold = np.zeros(len(is_target), dtype=np.bool_)
-    is_cold[_cold_items(whole, is_target, last, kind, share, rng)] = True
-    judged = [u for u in range(len(whole)) if last[u] >= 0 and is_cold[whole[u][last[u]]]]
+    is_cold[_cold_items(whole, is_target, last[users], kind, share, rng)] = True
+    judged = users[is_cold[whole.items[last[users]]]]
     stripped = set(rng.permutation(judged)[: len(judged) // 2].tolist())
-    rows = [row[~is_cold[row]] for row in map(whole.__getitem__, range(len(whole)))]
+    stays = ~whole.of_items(is_cold)
     cases = []
-    for user in judged:
-        before = whole[user][: last[user]]
-        kept = before[~is_cold[before] & ~(is_target[before] & (user in stripped))]
-        if len(kept) >= MIN_HISTORY:
-            rows[user] = kept
-            positive = int(whole[user][last[user]])
-            cases.append(Case(user, kept, positive, cold=not is_target[kept].any()))
-    return Split(Sequences.of(rows), whole, np.flatnonzero(is_cold), tuple(cases))
+    for user in judged.tolist():
+        start, truth, end = whole.starts[user], last[user], whole.starts[user + 1]
+        before = whole.items[start:truth].astype(np.int64)
+        kept = stays[start:truth] & ~(is_target[before] & (user in stripped))
+        if kept.sum() >= MIN_HISTORY:
+            stays[start:truth], stays[truth:end] = kept, False
+            cold = not is_target[before[kept]].any()
+            cases.append(Case(user, before[kept], int(whole.items[truth]), cold))
+    return Split(whole.where(stays), whole, np.flatnonzero(is_cold), tuple(cases))
 
 
 def thin(held: Split, is_target: Flags, share: float, seed: int) -> Split:
@@ -103,17 +110,18 @@ def thin(held: Split, is_target: Flags, share: float, seed: int) -> Split:
 
     `is_target` is [V]; histories of judged users stay whole.
     """
-    train = held.train
-    luck = np.random.default_rng([seed, 3]).random(len(train.items))
-    stays = is_target[train.items] | (luck < share)
-    before = np.concatenate([[0], np.cumsum(stays)])
-    return replace(held, train=Sequences(train.items[stays], before[train.starts]))
+    if share == 1:
+        return held
+    luck = np.random.default_rng([seed, 3]).random(len(held.train.items))
+    stays = held.train.of_items(is_target) | (luck < share)
+    return replace(held, train=held.train.where(stays))
 
 
 def _last_targets(whole: Sequences, is_target: Flags) -> Numbers:
-    """Position of every user's last target item in their row, -1 for none: [U]."""
-    found = (np.flatnonzero(is_target[row]) for row in map(whole.__getitem__, range(len(whole))))
-    return np.array([f[-1] if len(f) else -1 for f in found], dtype=np.int64)
+    """Which event is every user's last with a target item, -1 for none: [U]."""
+    targets = np.append(np.flatnonzero(whole.of_items(is_target)), -1)  # place -1 for none
+    last: Numbers = targets[np.searchsorted(targets[:-1], whole.starts[1:]) - 1]
+    return np.where(last >= whole.starts[:-1], last, -1)
 
 
 def _cold_items(
@@ -127,7 +135,7 @@ def _cold_items(
     if kind == "none":
         return np.zeros(0, dtype=np.int64)
     if kind == "paper":
-        users = np.flatnonzero(last >= 0)
-        return np.unique(whole.items[whole.starts[users] + last[users]])
-    met = np.unique(whole.items[is_target[whole.items]])
+        return np.unique(whole.items[last]).astype(np.int64)
+    met = whole.met()
+    met = met[is_target[met]]
     return rng.choice(met, size=min(len(met), max(1, round(share * len(met)))), replace=False)

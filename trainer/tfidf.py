@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from trainer.data import Numbers
+from trainer.sequences import Numbers
 
 
 class TfIdf:

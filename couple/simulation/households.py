@@ -29,7 +29,7 @@ def households(trial: Trial, data: Path, seed: int, *, old: bool = False) -> Wor
     """Everybody with a past; `data` is the prepared folder, which knows authors too."""
     rng = np.random.default_rng([seed, 2])
     dataset, split = trial.dataset, trial.split
-    met = np.unique(split.whole.items)
+    met = split.whole.met()
     targets = met[dataset.is_target[met]] if old else split.pool
     users = [user for user in range(len(split.train)) if len(split.train[user]) > 1]
     told = _Told(dataset, _authors(data, dataset.item_ids))

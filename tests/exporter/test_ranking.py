@@ -11,8 +11,9 @@ from bundle.probe import Vectors
 from service.towers import OnnxTowers
 from tests.exporter.conftest import Made
 from trainer.checkpoint import open_checkpoint
-from trainer.data import Dataset, Numbers, read
+from trainer.data import Dataset, read
 from trainer.scorer import TowersScorer
+from trainer.sequences import Numbers
 from trainer.split import split
 from trainer.towers import NETWORKS
 

@@ -66,7 +66,7 @@ def test_an_empty_history_and_an_item_without_tags_have_scores(
 def test_only_the_newest_items_are_read(name: Name, held: Trial, tags: list[list[int]]) -> None:
     """As many as the networks read."""
     model = fitted(name, held.split.train, tags, Config(max_items=2))
-    history = held.split.train.items[:5]
+    history = held.split.train.items[:5].astype(np.int64)
     both = model([history, history[-2:]], held.pool)
     assert np.array_equal(both[0], both[1])
 

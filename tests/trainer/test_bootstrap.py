@@ -5,8 +5,8 @@ import pytest
 
 from trainer import bootstrap
 from trainer.bootstrap import METRICS, interval, paired
-from trainer.data import Flags
 from trainer.metrics import Ranks, summarise
+from trainer.sequences import Flags
 
 USERS = 400
 

@@ -5,11 +5,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 
-from trainer.data import Sequences, read
+from trainer.data import read
 from trainer.errors import DataError
 
 ITEMS = {
@@ -133,13 +132,6 @@ def test_without_a_target_domain_the_domains_found_are_listed(tmp_path: Path) ->
         read(tmp_path)
 
 
-def test_sequences_give_rows_and_counts() -> None:
-    """Rows of any length, empty ones too."""
-    found = Sequences.of([[3, 1], [], [1]])
-    assert [found[u].tolist() for u in range(len(found))] == [[3, 1], [], [1]]
-    assert found.counts(4).tolist() == [0, 2, 0, 1]
-
-
 def test_what_other_writers_make_is_read(tmp_path: Path) -> None:
     """A type kept as categories, empty titles and tags, times before 1970, odd folder names."""
     folder = tmp_path / "data[1]*"
@@ -181,9 +173,3 @@ def test_a_truncated_or_damaged_table_is_never_a_traceback(tmp_path: Path, name:
         except DataError:
             refused += 1
     assert refused >= 30
-
-
-def test_items_can_be_taken_out_of_sequences() -> None:
-    """The rows stay, also those that become empty."""
-    found = Sequences.of([[3, 1], [], [1], [0, 1, 2]]).only(np.array([True, False, True, True]))
-    assert [found[u].tolist() for u in range(len(found))] == [[3], [], [], [0, 2]]

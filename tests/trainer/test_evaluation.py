@@ -8,7 +8,7 @@ import pytest
 
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
-from trainer.data import Numbers, read
+from trainer.data import read
 from trainer.errors import CheckpointError
 from trainer.evaluation import (
     Trial,
@@ -21,6 +21,7 @@ from trainer.evaluation import (
     trial,
 )
 from trainer.metrics import Scores, per_user
+from trainer.sequences import Numbers
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from trainer.config import Config
-from trainer.data import Sequences
 from trainer.examples import NONE, Examples
+from trainer.sequences import Sequences
 
 ROWS = [[0, 1, 2, 3, 4, 5], [6, 7], [8]]
 IS_TARGET = np.array([False, False, False, True, True, True, False, True, True])

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from trainer.config import Config
-from trainer.data import Sequences
 from trainer.factors import Factors, Known, fit_factors, known_items
 from trainer.icf import SMOOTHING_OF_FACTORS, SPECTRUM, cooccurrence_factors
+from trainer.sequences import Sequences
 
 D, S, F, W, T = 8, 4, 5, 12, 30
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from trainer import icf
-from trainer.data import Numbers, Sequences
 from trainer.icf import FACTORS, Neighbours, cooccurrence, cooccurrence_factors, recent
+from trainer.sequences import Numbers, Sequences
 from trainer.tfidf import TfIdf, tag_weights
 
 

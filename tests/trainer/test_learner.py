@@ -11,12 +11,13 @@ from bundle import Vocabulary
 from tests.trainer.conftest import SMALL, learner
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
-from trainer.data import Sequences, read
+from trainer.data import read
 from trainer.errors import ConfigError, DataError
 from trainer.evaluation import trial
 from trainer.learner import Learner, learning_rate, temperature
 from trainer.leaves import leaf_usage
 from trainer.network import CoupleEncoder
+from trainer.sequences import Sequences
 from trainer.train import train, training_tags
 
 

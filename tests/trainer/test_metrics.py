@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, Success, nDCG
 
-from trainer.data import Flags, Numbers, Sequences
 from trainer.metrics import Ranks, allowed, negatives, per_user, rank, summarise
+from trainer.sequences import Flags, Numbers, Sequences
 from trainer.split import Case, Split
 
 

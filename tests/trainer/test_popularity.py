@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.data import Sequences
 from trainer.popularity import Popularity, carried_by_tags
+from trainer.sequences import Sequences
 
 TAGS = [[1], [1, 2], [2], [1], [3], []]
 TRAIN = Sequences.of([[0, 1], [0], [0, 2]])  # counts 3, 1, 1; items 3, 4 and 5 are cold

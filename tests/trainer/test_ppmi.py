@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.data import Sequences
 from trainer.ppmi import lengths, mixed_vectors, tag_vectors
+from trainer.sequences import Sequences
 
 
 def test_tags_of_one_taste_start_close_together() -> None:

@@ -10,8 +10,9 @@ from bundle import ItemIds, Vocabulary
 from tests.trainer.conftest import SMALL
 from trainer.checkpoint import Checkpoint, open_checkpoint
 from trainer.config import Config
-from trainer.data import Dataset, Numbers, read
+from trainer.data import Dataset, read
 from trainer.scorer import CHUNK, TowersScorer
+from trainer.sequences import Numbers
 from trainer.towers import TwoTowers
 
 

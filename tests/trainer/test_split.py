@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.config import Config
-from trainer.data import Sequences, read
+from trainer.data import read
 from trainer.errors import DataError
+from trainer.sequences import Sequences
 from trainer.split import MIN_HISTORY, Split, hold_out, split
 
 ITEMS = 20

@@ -13,11 +13,12 @@ from tests.trainer.conftest import SMALL
 from tests.trainer.killing import kill_at
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
-from trainer.data import Sequences, read
+from trainer.data import read
 from trainer.errors import DataError
 from trainer.evaluation import Trial, judge, trial, trial_of
 from trainer.learner import Learner
 from trainer.scorer import TowersScorer
+from trainer.sequences import Sequences
 from trainer.split import hold_out
 from trainer.stopping import METRIC, Stopping
 from trainer.towers import TwoTowers

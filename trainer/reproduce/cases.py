@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from bundle import Vocabulary
 from trainer.checkpoint import Checkpoint
-from trainer.data import Dataset, Numbers
+from trainer.data import Dataset
 from trainer.evaluation import Trial, scorer_of
 from trainer.metrics import Ranks
 from trainer.network import unit
 from trainer.reproduce.results import Candidate, Case, Item, Link
+from trainer.sequences import Numbers
 
 SHOWN = 5  # candidates of a user
 FOUND = SHOWN  # a truth among them was found

@@ -12,10 +12,10 @@ from sklearn.metrics import silhouette_score
 
 from bundle import pad_histories
 from trainer.checkpoint import Checkpoint
-from trainer.data import Numbers
 from trainer.evaluation import Trial
 from trainer.network import CoupleEncoder
 from trainer.reproduce.results import Cloud, Leaf, Line
+from trainer.sequences import Numbers
 
 PERPLEXITY = 30.0
 

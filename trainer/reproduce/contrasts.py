@@ -7,10 +7,10 @@ nor of other cold items.
 from pathlib import Path
 
 from trainer.bootstrap import paired
-from trainer.data import Flags
 from trainer.metrics import Ranks
 from trainer.reproduce.record import ranks
 from trainer.reproduce.results import Contrast, Line
+from trainer.sequences import Flags
 
 
 class Standings:

@@ -14,9 +14,10 @@ import polars as pl
 from pydantic import ValidationError
 
 from bundle import normalise
-from trainer.data import DESCRIPTION, INTERACTIONS, ITEMS, POSITIVE_TYPES, Description
+from trainer.data import DESCRIPTION, INTERACTIONS, ITEMS, Description
 from trainer.errors import DataError, first_fault
 from trainer.extraction import extract, learn
+from trainer.interactions import POSITIVE_TYPES
 from trainer.sources.columns import Columns
 from trainer.sources.folder import Summary, made_aside, write
 from trainer.sources.rows import Faults

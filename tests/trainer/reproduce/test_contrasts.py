@@ -8,11 +8,12 @@ import pytest
 
 from tests.trainer.reproduce.making import BY_NAME, line
 from trainer.checkpoint import open_checkpoint
-from trainer.data import Numbers, read
+from trainer.data import read
 from trainer.evaluation import trial
 from trainer.reproduce.contrasts import Standings, contrasts_of
 from trainer.reproduce.results import Line
 from trainer.reproduce.shares import shares_of
+from trainer.sequences import Numbers
 
 USERS = 40
 GROUPS = {"all": np.ones(USERS, dtype=np.bool_), "cold": np.arange(USERS) < 10}
