@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from couple.__main__ import app
 from couple.tables import figures
-from tests.golden.make import write_data
+from tests.golden.data import write_data
 from tests.trainer.conftest import SMALL
 from trainer.config import Config
 from trainer.errors import ConfigError

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from tests.e2e.running import GOLDEN, Service, run
-from tests.golden.make import SETTINGS, write_data
+from tests.golden.data import write_data
+from tests.golden.make import SETTINGS
 
 USERS = 150
 PATIENCE_S = 120.0

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tests.e2e.running import free_port, run, start, stop, wait_ready
-from tests.golden.make import write_data
+from tests.golden.data import write_data
 
 
 @pytest.fixture(scope="module")

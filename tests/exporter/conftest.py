@@ -8,7 +8,7 @@ import pytest
 
 from exporter import export
 from service.towers import OnnxTowers
-from tests.golden.make import write_data
+from tests.golden.data import write_data
 from tests.trainer.conftest import SMALL
 from trainer.config import Config
 from trainer.train import train

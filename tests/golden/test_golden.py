@@ -8,7 +8,8 @@ import pytest
 from bundle import Bundle, open_bundle, pad_histories, pad_item_ids, pad_items, replay
 from bundle.arrays import Ids
 from service.towers import OnnxTowers
-from tests.golden.make import ITEMS_PER_TASTE, make
+from tests.golden.data import ITEMS_PER_TASTE
+from tests.golden.make import make
 from tests.golden.tastes import TASTES
 
 TAGS_ALONE = Path(__file__).parent / "bundle"  # of the first exporter; never made again

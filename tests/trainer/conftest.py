@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.golden.make import write_data
+from tests.golden.data import write_data
 from trainer.config import Config
 from trainer.data import read
 from trainer.evaluation import trial

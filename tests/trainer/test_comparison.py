@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.data import write_data
 from tests.trainer.conftest import SMALL
 from trainer.comparison import Comparison, compare_checkpoints
 from trainer.config import Config
@@ -90,8 +91,6 @@ def test_what_cannot_be_compared_is_refused(made: dict[str, Path], data: Path) -
 
 def test_other_data_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
     """What a checkpoint was trained on says what it is judged on."""
-    from tests.golden.make import write_data
-
     write_data(tmp_path / "other", users=100)
     with pytest.raises(CheckpointError, match="other data"):
         compare_checkpoints([made["seed0"]], tmp_path / "other")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.golden.data import write_data
 from trainer.checkpoint import open_checkpoint
 from trainer.config import Config
 from trainer.data import read
@@ -65,8 +66,6 @@ def test_a_checkpoint_scores_by_cosine(checkpoint: Path, held: Trial) -> None:
 
 def test_other_data_cannot_be_judged(checkpoint: Path, tmp_path: Path) -> None:
     """Its items would be scored by tags it never saw."""
-    from tests.golden.make import write_data
-
     write_data(tmp_path / "other", users=100)
     with pytest.raises(CheckpointError, match="other data"):
         evaluate(checkpoint, tmp_path / "other")

@@ -9,7 +9,7 @@ import pytest
 
 from couple.simulation.households import affinities, households
 from couple.simulation.world import World
-from tests.golden.make import write_data
+from tests.golden.data import write_data
 from trainer.config import Config
 from trainer.evaluation import Trial, trial
 from trainer.reading import read
