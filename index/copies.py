@@ -4,9 +4,8 @@ Every change is noted by row in a journal. A copy that was taken list by list wh
 right for all rows but those, and those few are copied again. Shapes: R rows, D dimensions.
 """
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +32,7 @@ class Journal:
             one.update(rows)
 
     @contextmanager
-    def watch(self, lock: threading.Lock) -> Iterator[set[int]]:
+    def watch(self, lock: AbstractContextManager[object]) -> Iterator[set[int]]:
         """The rows that change from now on; who takes some out holds the lock."""
         changed: set[int] = set()
         with lock:
@@ -83,7 +82,7 @@ class Copy:
         self.codes, self.homes = larger.codes, larger.homes
 
 
-def copy_of(lists: Lists, rows: int, lock: threading.Lock) -> Copy:
+def copy_of(lists: Lists, rows: int, lock: AbstractContextManager[object]) -> Copy:
     """The vectors of all rows below `rows` that do not change meanwhile."""
     copied = Copy(rows, lists.dim)
     for number in range(lists.count):

@@ -4,8 +4,6 @@ A search holds the lock for a query or a few, a change for a slice of half a mil
 What takes longer (measuring, rebuilding, saving) works on a copy, and takes the lock for slices.
 """
 
-import threading
-import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -25,6 +23,7 @@ from index.queries import Queries
 from index.rows import Columns, RowNumbers, Rows
 from index.search import Ranked, Search, State
 from index.structure import Goal, Stats, Structure
+from index.turns import Turns
 
 EXACT_UP_TO = 50_000  # items: a scan of half floats takes a quarter of a millisecond
 SLICE = 64  # items changed while the lock is held: about a third of a millisecond
@@ -66,7 +65,7 @@ class ItemIndex:
         arguments.check_dim(dim)
         arguments.check_recall(recall)
         self.dim = dim
-        self._lock = threading.Lock()
+        self._lock = Turns()
         self._state = State(
             Rows(), Profiles(), Filters(), Lists.exact(dim), Probes.everything(1, recall)
         )
@@ -294,6 +293,4 @@ class ItemIndex:
 def _slices(count: int) -> Iterator[slice]:
     """0 to `count` in slices that the lock may be held for; between them others get a turn."""
     for start in range(0, count, SLICE):
-        if start:
-            time.sleep(0)  # a lock that is taken again at once is never got by who waits for it
         yield slice(start, start + SLICE)

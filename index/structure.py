@@ -21,6 +21,7 @@ from index.probes import Probes, measure
 from index.queries import KEPT, Queries
 from index.rows import Columns, RowNumbers
 from index.search import State
+from index.turns import Turns
 
 LISTS = 2048  # fastest at 100,000 items and at a million alike, but
 FEWEST, MOST = 2.0, 5.0  # times √n: as many lists as that at least and at most
@@ -71,7 +72,7 @@ class Structure:
     """Builds, measures and copies what a state holds."""
 
     def __init__(
-        self, state: State, lock: threading.Lock, journal: Journal, queries: Queries, goal: Goal
+        self, state: State, lock: Turns, journal: Journal, queries: Queries, goal: Goal
     ) -> None:
         self._state = state
         self._lock = lock
