@@ -69,7 +69,10 @@ def _manifest_bytes(folder: Path) -> bytes:
         what = f"has no {m.NAME}" if folder.is_dir() else "does not exist"
         raise BundleMissing(f"{folder} {what}: name a folder that `couple export` wrote") from error
     except OSError as error:
-        raise BundleMissing(f"{folder} cannot be read: {error.strerror}") from error
+        why = str(error.strerror).lower()
+        raise BundleMissing(
+            f"{folder} cannot be read ({why}): name a folder that `couple export` wrote"
+        ) from error
 
 
 def _checked(folder: Path, name: str, sha256: str) -> bytes:

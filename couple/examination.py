@@ -38,10 +38,17 @@ def _bundle(path: Path | None) -> tuple[Finding, int]:
         opened = open_bundle(path)
         error = replay(opened.probe, opened.manifest, OnnxTowers(opened))
     except BundleError as refused:
-        return mend("bundle", str(refused), "export it again, or copy it again"), 64
+        return mend("bundle", *_advised(refused)), 64
     manifest = opened.manifest
     found = f"{manifest.model} {manifest.version[:12]} is intact, its probe replays ({error:.0e})"
     return well("bundle", found), manifest.dim
+
+
+def _advised(refused: BundleError) -> tuple[str, str]:
+    """What is wrong, and what to do: its own advice, where it ends in one."""
+    said = str(refused)
+    found, _, advice = said.rpartition("; " if "; " in said else ": ")
+    return (found, advice) if "export" in advice else (said, "export it again, or copy it again")
 
 
 def _keys(settings: Settings) -> Finding:

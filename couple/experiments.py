@@ -22,6 +22,10 @@ class WrongWeight(CoupleError):
     """A weight that is not ARM=NUMBER."""
 
 
+class NotWritten(CoupleError):
+    """A file of the report that cannot be written."""
+
+
 class NotStored(CoupleError):
     """The store of COUPLE_REDIS_URL does not take the analysis."""
 
@@ -60,11 +64,19 @@ def report(
     found = run(data, name, options)
     show(found)
     if json:
-        json.write_text(found.model_dump_json(indent=1) + "\n")
+        _write(json, found.model_dump_json(indent=1) + "\n")
     if html:
-        html.write_text(page(found))
+        _write(html, page(found))
     if "COUPLE_REDIS_URL" in os.environ:
         _store(found)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise NotWritten(f"{path} cannot be written ({why}): name another file") from error
 
 
 def _store(found: "Report") -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -71,7 +72,7 @@ async def _collect(request: Request, limit: int) -> bytes:
 async def _check(data: bytes, model: type[B]) -> B:
     """A long list in parts, between which others have their turn; all of it is judged."""
     checked: list[B] = []
-    refused = Refusal()
+    refused = Refusal(model)
     async for start, part in in_turns(await _parts(data, LISTS.get(model))):
         try:
             checked.append(_judged(model, part, data))
@@ -121,7 +122,8 @@ def _cut(text: str, name: str, found: Sequence[Span]) -> Iterator[tuple[int, str
 class Refusal:
     """What is wrong with a body, part by part."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: type[BaseModel]) -> None:
+        self._model = model
         self._count = 0
         self._places: dict[Place, None] = {}  # in order, each once
 
@@ -138,7 +140,8 @@ class Refusal:
         if found[0]["type"] == "json_invalid":
             raise BodyRefused(400, f"the body is not JSON in UTF-8: {found[0]['msg']}") from None
         for line in found[:MOST_PLACES]:
-            self._places[Place(place(_moved(line["loc"], start)), _advice(line))] = None
+            advice = _advice(line, _spellings(self._model))
+            self._places[Place(place(_moved(line["loc"], start)), advice)] = None
 
     def check(self) -> None:
         """Raise BodyRefused unless there is nothing wrong."""
@@ -157,9 +160,11 @@ def _moved(location: tuple[int | str, ...], start: int) -> tuple[int | str, ...]
     return location
 
 
-def _advice(line: Any) -> str:
+def _advice(line: Any, fields: Mapping[str, str]) -> str:
     if line["type"] == "extra_forbidden":
-        return "A field that does not exist here: see /docs for those that do"
+        meant = fields.get(_plain(str(line["loc"][-1])))
+        hint = f" (did you mean {meant}?)" if meant and meant != line["loc"][-1] else ""
+        return f"A field that does not exist here: see /docs for those that do{hint}"
     if line["type"] == "string_pattern_mismatch":
         return "String should have no control characters"
     return str(line["msg"])
@@ -179,6 +184,17 @@ def _names(schema: Any) -> Iterator[str]:
     """Every field name of a JSON schema."""
     for definition in (schema, *schema.get("$defs", {}).values()):
         yield from definition.get("properties", {})
+
+
+def _plain(name: str) -> str:
+    """The same for userId, User_IDs and user_id."""
+    return name.lower().replace("_", "").removesuffix("s")
+
+
+@cache
+def _spellings(model: type[BaseModel]) -> Mapping[str, str]:
+    """Fields anywhere in a model, by what remains of how people spell them."""
+    return {_plain(name): name for name in _names(model.model_json_schema())}
 
 
 _FIELDS = frozenset(

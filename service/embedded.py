@@ -61,7 +61,10 @@ def embedded_store(folder: Path) -> Iterator[str]:
         try:
             socket = _start(folder, stack)
         except OSError as error:
-            raise StoreFailed(f"the store folder {folder} cannot be used: {error}") from error
+            why = (error.strerror or str(error)).lower()
+            raise StoreFailed(
+                f"the store folder {folder} cannot be used ({why}): name another folder"
+            ) from error
         yield f"unix://{quote(str(socket))}"
 
 

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, Secret, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Secret,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.channels.mix import MODEL_ALONE, Mix
@@ -14,6 +23,7 @@ from service.errors import KeysMissing, SettingsRefused
 
 Scope = Literal["ingest", "recommend", "admin"]
 PREFIX = "COUPLE_"
+REDIS = ("redis", "rediss", "unix")  # schemes
 
 
 class StoreUrl(Secret[str]):
@@ -23,6 +33,28 @@ class StoreUrl(Secret[str]):
         url = self.get_secret_value()
         parts = urlsplit(url)
         return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+
+
+def _begins(*schemes: str) -> AfterValidator:
+    """Takes a URL of one of these schemes whose port, if any, is a number."""
+    named = ", ".join(f"{scheme}://" for scheme in schemes)
+
+    def check(url: StoreUrl) -> StoreUrl:
+        refused = PydanticCustomError("url", f"Input should be a URL that begins with {named}")
+        try:
+            parts = urlsplit(url.get_secret_value())
+            scheme, _ = parts.scheme, parts.port  # which may be no number
+        except ValueError:
+            raise refused from None
+        if scheme not in schemes:
+            raise refused
+        return url
+
+    return AfterValidator(check)
+
+
+RedisUrl = Annotated[StoreUrl, _begins(*REDIS)]
+HistoriesUrl = Annotated[StoreUrl, _begins(*REDIS, "redis+cluster", "rediss+cluster")]
 
 
 class Key(BaseModel):
@@ -68,11 +100,11 @@ class Settings(BaseSettings):
     snapshot_interval_s: float = Field(
         900, gt=0, description="pause between two snapshots of the live indexes"
     )
-    redis_url: StoreUrl = Field(
+    redis_url: RedisUrl = Field(
         StoreUrl("redis://127.0.0.1:6379/0"),
         description="Redis ≥ 7 or Valkey: redis://, rediss:// or unix://",
     )
-    histories_url: StoreUrl | None = Field(
+    histories_url: HistoriesUrl | None = Field(
         None,
         description="where histories lie, if not there: a Redis Cluster (redis+cluster:// or "
         "rediss+cluster:// and any node of it), or another Redis",

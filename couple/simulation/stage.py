@@ -55,7 +55,7 @@ class Stage:
 
         Raises:
             ServiceFailed, ServiceRefused: it does not start, or refuses what it is sent.
-            SimulationFailed: the folder holds other things.
+            SimulationFailed: the folder holds other things, or cannot be made.
         """
         events = _emptied(self.out / EVENTS)
         with TemporaryDirectory(prefix="couple-") as folder, embedded_store(Path(folder)) as redis:
@@ -134,5 +134,10 @@ def _emptied(events: Path) -> Path:
         if not (events / LOCK).is_file():
             raise SimulationFailed(f"{events} holds other things: name another --out")
         shutil.rmtree(events)
-    events.parent.mkdir(parents=True, exist_ok=True)
+    out = events.parent
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise SimulationFailed(f"{out} cannot be made ({why}): name another --out") from error
     return events

@@ -63,7 +63,7 @@ def test_a_path_without_a_bundle_says_what_to_name_instead(tmp_path: Path) -> No
     with pytest.raises(BundleMissing, match=r"has no manifest\.json"):
         open_bundle(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(BundleMissing, match="cannot be read: Not a directory"):
+    with pytest.raises(BundleMissing, match=r"\(not a directory\): name a folder"):
         open_bundle(tmp_path / "file")
 
 

@@ -174,7 +174,10 @@ def test_a_damaged_bundle(server: ValkeyServer, redis: Any, tmp_path: Path) -> N
     (tmp_path / "bundle" / "tags.txt").write_text("nonsense")
     code, found = examined(url(server), "--bundle", str(tmp_path / "bundle"))
     assert code == 1
-    assert "tags.txt" in found["bundle"]["found"]
+    assert found["bundle"]["found"].endswith(
+        "tags.txt is damaged: its sha256 is not the manifest's"
+    )
+    assert found["bundle"]["advice"] == "export or copy it again"
 
 
 def test_an_open_address_without_keys(server: ValkeyServer, redis: Any) -> None:

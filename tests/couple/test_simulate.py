@@ -68,3 +68,7 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(CoupleError, match="holds other things: name another --out"):
         simulated("--out", tmp_path)
     assert (tmp_path / "events" / "mine.txt").exists()
+    with pytest.raises(
+        CoupleError, match=r"cannot be made \(not a directory\): name another --out"
+    ):
+        simulated("--out", tmp_path / "events" / "mine.txt" / "out")

@@ -76,6 +76,11 @@ BAD_ITEMS: list[tuple[dict[str, Any], str, str]] = [
     ({"version": 7.0}, "version", "Input should be a valid integer"),
     ({"version": True}, "version", "Input should be a valid integer"),
     ({"secret": 1}, "", "A field that does not exist here: see /docs for those that do"),
+    (
+        {"authorID": "a"},
+        "",
+        "A field that does not exist here: see /docs for those that do (did you mean author_id?)",
+    ),
 ]
 BAD_EVENTS: list[tuple[dict[str, Any], str, str]] = [
     ({"user_id": "u" * 129}, "user_id", "String should have at most 128 characters"),

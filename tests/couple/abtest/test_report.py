@@ -13,7 +13,7 @@ from couple.__main__ import app
 from couple.abtest.page import page
 from couple.abtest.report import Options, Report, report
 from couple.abtest.served import NothingServed
-from couple.experiments import NotStored
+from couple.experiments import NotStored, NotWritten
 from service.live import ANALYSES
 from tests.couple.abtest.serving import NEW, OLD, Fact, answer, keep, told
 
@@ -79,6 +79,14 @@ def test_the_command_prints_and_writes_the_same(folder: Path, tmp_path: Path) ->
     for word in ("Arms", "Lifts", "Sample-ratio check failed for b", "A/A: the same users"):
         assert word in shown
     assert f"{again.arms[0].clicks:,}" in shown
+
+
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    folder: Path, tmp_path: Path, option: str
+) -> None:
+    with pytest.raises(NotWritten, match=r"cannot be written \(no such file or directory\): name"):
+        run("e", "--data", folder, option, tmp_path / "nowhere" / "report")
 
 
 def test_it_is_stored_for_the_service(
