@@ -30,8 +30,10 @@ class Item:
         """Read what `encode` wrote, ignoring facts of a later version; raise ValueError."""
         facts: Any = orjson.loads(text)
         try:
-            return cls(**{name: facts[name] for name in _NAMES if name in facts})
-        except TypeError as error:
+            if facts.keys() != _NAMES:
+                facts = {name: facts[name] for name in _NAMES & facts.keys()}
+            return cls(**facts)
+        except (AttributeError, TypeError) as error:
             raise ValueError("not an item") from error
 
     def expired(self, now: float) -> bool:
@@ -39,4 +41,4 @@ class Item:
         return self.expires_at is not None and self.expires_at <= now
 
 
-_NAMES = tuple(entry.name for entry in fields(Item))
+_NAMES = {entry.name for entry in fields(Item)}
