@@ -14,7 +14,7 @@ from service.catalogue import Entry, Stored
 from service.errors import ServiceError
 from service.sequence import START, LogSequence, Position
 
-AT_ONCE = 64  # items or entries between two turns of the event loop: a few milliseconds
+AT_ONCE = 128  # items or entries between two turns of the event loop: a few milliseconds
 
 
 class LogGap(ServiceError):
