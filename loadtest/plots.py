@@ -23,6 +23,7 @@ LINE, LINES = 14, 4  # height of words beside a rule, and how many lie below one
 CURVES = {"p50": (50.0, GREEN), "p99": (99.0, BLUE), "max": (100.0, ORANGE)}
 QUANTILES = (0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999)
 NINES = (50, 90, 99, 99.9, 99.99, 99.999)
+SHORT = "format(datum.value, abs(datum.value) < 1 ? '~g' : '~s')"  # 0.4 and 15k, not 400m
 LEFT = alt.Axis(minExtent=44)  # so that plots over one time stand one above the other
 Rows = list[dict[str, Any]]
 
@@ -31,7 +32,7 @@ def svg(chart: Any, name: str) -> str:
     """A chart as SVG that scales to its place; ids start with `name`, since a page has several."""
     axis = {"gridColor": "#eeeeee", "domainColor": GREY, "tickColor": GREY, "labelColor": INK,
             "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 12,
-            "titleFontSize": 12}  # fmt: skip
+            "titleFontSize": 12, "labelFlush": False}  # fmt: skip
     legend = {"labelFontSize": 12, "title": None, "orient": "top"}
     config = {"font": FONT, "view": {"stroke": None}, "background": None, "axis": axis,
               "legend": legend, "header": {"labelFontSize": 12, "title": None}}  # fmt: skip
@@ -48,16 +49,17 @@ def latency(record: Record, limit: float | None, name: str) -> str:
         for curve, (percent, _) in CURVES.items()
     ]
     colours = [colour for _, colour in CURVES.values()]
-    lines = (
-        _chart(rows)
-        .mark_line(strokeWidth=1.6, clip=True, interpolate="linear", point={"size": 14})
-        .encode(
-            x=_time(record),
-            y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log"), axis=LEFT),
-            color=alt.Color("curve:N", scale=alt.Scale(domain=list(CURVES), range=colours)),
-        )
+    start = _chart(rows).encode(
+        x=_time(record),
+        y=alt.Y("ms:Q", title="milliseconds", scale=alt.Scale(type="log"), axis=LEFT),
+        color=alt.Color("curve:N", scale=alt.Scale(domain=list(CURVES), range=colours)),
     )
-    layers = [lines, *_marks(record)]
+    # The maximum lies wide below: where few are asked it is the p99 too.
+    wide = start.transform_filter("datum.curve == 'max'").mark_line(strokeWidth=4.5, clip=True)
+    narrow = start.transform_filter("datum.curve != 'max'").mark_line(
+        strokeWidth=1.6, clip=True, point={"size": 14}
+    )
+    layers = [wide, narrow, *_marks(record)]
     if limit is not None:
         rule = _chart([{"ms": 1000 * limit}]).mark_rule(color=RED, strokeDash=[5, 4])
         layers.append(rule.encode(y="ms:Q"))
@@ -122,7 +124,10 @@ def ramp(record: Record, climb: Climb, percent: float, limit: float | None, name
     scale = alt.Scale(domain=["held", "broke"], range=[BLUE, RED])
     shapes = alt.Scale(domain=["held", "broke"], range=["circle", "cross"])
     x = alt.X(
-        "rate:Q", title="requests a second", scale=alt.Scale(type="log", nice=False, padding=24)
+        "rate:Q",
+        title="requests a second",
+        scale=alt.Scale(type="log", nice=False, padding=24),
+        axis=alt.Axis(values=[row["rate"] for row in rows], format=".3~r", labelOverlap="greedy"),
     )
     y = alt.Y("ms:Q", title=f"p{percent:g}, milliseconds", scale=alt.Scale(type="log"))
     dots = (
@@ -153,7 +158,7 @@ def series(found: Sequence[tuple[str, list[tuple[float, float]]]], name: str) ->
         .mark_line(color=BLUE, strokeWidth=1.5)
         .encode(
             x=alt.X("at:Q", title=None, axis=alt.Axis(tickCount=4)),
-            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=3, format="~s"),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=3, labelExpr=SHORT),
                     scale=alt.Scale(zero=False)),
         )
         .properties(width=210, height=70, title=alt.TitleParams(title, fontSize=11, anchor="start"))

@@ -67,6 +67,7 @@ def new_items(found: Report) -> str:
                     axis=alt.Axis(tickCount=min(days, 14), format="d")),
             y=alt.Y("items:Q", title="distinct new items shown"),
             color=alt.Color("arm:N", title=None, sort=names,
+                            legend=alt.Legend(symbolType="stroke", symbolSize=300),
                             scale=alt.Scale(domain=names, range=list(COLOURS[: len(names)]))),
             strokeDash=alt.StrokeDash("arm:N", title=None, sort=names, scale=dashes),
         )

@@ -25,7 +25,7 @@ def svg(chart: Any, name: str) -> str:
         "background": None,
         "axis": {"gridColor": "#eeeeee", "domainColor": GREY, "tickColor": GREY,
                  "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal",
-                 "labelFontSize": 12, "titleFontSize": 12},
+                 "labelFontSize": 12, "titleFontSize": 12, "labelFlush": False},
         "legend": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
                    "labelLimit": 320, "symbolLimit": 40},
         "header": {"labelFontSize": 13, "labelFontWeight": "bold", "titleFontSize": 12},

@@ -42,7 +42,7 @@ def _head(found: Results, title: str) -> str:
     return (
         f"<h1>{escape(title)}</h1>\n{banner}"
         '<p class="soft">Cross-domain User Preference Learning for Cold-start Recommendation '
-        f"(arXiv 2112.03667). {found.date}.</p>"
+        f"(arXiv 2112.03667). <time>{found.date}</time>.</p>"
     )
 
 

@@ -15,6 +15,7 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
   border-top: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 p, dl, li { max-width: 44rem; }
+time { white-space: nowrap; }
 .soft, figcaption { color: var(--soft); font-size: .88rem; }
 .banner { background: #fff3d6; border: 1px solid #d9b44a; border-radius: 6px;
   padding: .7rem 1rem; max-width: 44rem; }
