@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote
 
 from index.attributes import Profile, Wanted
 
+NOTE = "!"  # the id of what is no item: none is spelled like this
+ITEMS = f'id != "{NOTE}"'
 FURTHEST = sys.float_info.max  # seconds: an expression has no word for infinity
 
 
@@ -42,7 +44,7 @@ def among(ids: Iterable[str]) -> str:
 
 def expired(now: float) -> str:
     """Not live any more."""
-    return f"expires <= {within(now)!r}"
+    return f"{ITEMS} and expires <= {within(now)!r}"
 
 
 def live(now: float) -> str:
@@ -51,8 +53,8 @@ def live(now: float) -> str:
 
 
 def eligible(now: float | None, barred: Collection[str], wanted: Wanted) -> str:
-    """Live, not barred, and for each key of a filter any of its values; "" where all are."""
-    asked = [live(now)] if now is not None else []
+    """Live, not barred, and for each key of a filter any of its values."""
+    asked = [live(now)] if now is not None else [ITEMS]
     if barred:
         asked.append(f"id not in {_listed(spelled(one) for one in barred)}")
     asked += sorted(f"array_contains_any(attributes, {_listed(labels(one))})" for one in wanted)

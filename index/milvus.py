@@ -4,18 +4,18 @@ Nothing imports this file unless Milvus is chosen: it needs the extra `milvus`.
 """
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import DataType, MilvusClient
 
 from index import arguments, expressions
 from index.arguments import Times, Vectors
 from index.attributes import Attributes, Wanted, wanted_of
-from index.errors import EngineFailed, InvalidK, WrongShape
+from index.errors import InvalidK, WrongShape
+from index.hits import Hits, Ranked, cut, ranked
+from index.milvus_calls import asking, parts
 
 DEEPEST = 16_384  # items that Milvus answers one query with, at most
 SPARE = 16  # items asked for beyond k, to see where equal scores around the last place end
@@ -24,11 +24,7 @@ BATCH = 1000  # ids of one call to Milvus; whole items fewer where their vectors
 BYTES = 16 * 2**20  # of vectors in one call: Milvus refuses calls of 64 MB
 LONGEST = 65_535  # bytes of a text in Milvus
 MOST = 4096  # labels of an item
-SECONDS = 30.0  # that a call may take, trying again included
-
-T = TypeVar("T")
-Hits = list[list[dict[str, Any]]]  # pymilvus: one list an interest, best first
-Ranked = tuple[list[str], list[float]]
+SECONDS = 30.0  # that a call may take, trying again included, unless somebody is in a hurry
 
 
 class MilvusIndex:
@@ -57,12 +53,13 @@ class MilvusIndex:
         *,
         token: str = "",
         structure: Mapping[str, object] | None = None,
+        seconds: float | None = None,
     ) -> None:
         """The collection of that name, made where it does not exist.
 
         `uri` is a server (http://host:19530) or a path that ends in .db: Milvus Lite, in this
         process. `structure` is Milvus' index of the vectors where the collection is to be made:
-        `index_type` and `params`, by default AUTOINDEX.
+        `index_type` and `params`, by default AUTOINDEX. `seconds` is what a call may take.
 
         Raises:
             WrongShape: `dim` is not 2 to 32,768, or not that of the collection's vectors.
@@ -73,10 +70,11 @@ class MilvusIndex:
             raise WrongShape(f"Milvus keeps vectors of 2 to 32,768 dimensions, not {dim}")
         self.dim = dim
         self.collection = collection
+        self._seconds = seconds or SECONDS
         self._writing = threading.Lock()
-        with _asking("open the collection"):
-            self._client: Any = MilvusClient(uri, token=token, timeout=SECONDS)
-            if not self._client.has_collection(collection, timeout=SECONDS):
+        with asking("open the collection"):
+            self._client: Any = MilvusClient(uri, token=token, timeout=self._seconds)
+            if not self._client.has_collection(collection, timeout=self._seconds):
                 self._make(structure or {"index_type": "AUTOINDEX"})
             self._check()
 
@@ -92,18 +90,18 @@ class MilvusIndex:
         indexes.add_index("vector", metric_type="IP", **structure)
         # Strong: a search waits for all that was written before it, whoever wrote it.
         self._client.create_collection(
-            self.collection, schema=schema, consistency_level="Strong", timeout=SECONDS
+            self.collection, schema=schema, consistency_level="Strong", timeout=self._seconds
         )
-        self._client.create_index(self.collection, indexes, sync=False, timeout=SECONDS)
+        self._client.create_index(self.collection, indexes, sync=False, timeout=self._seconds)
 
     def _check(self) -> None:
-        described = self._client.describe_collection(self.collection, timeout=SECONDS)
+        described = self._client.describe_collection(self.collection, timeout=self._seconds)
         kept = {one["name"]: one["params"].get("dim") for one in described["fields"]}.get("vector")
         if kept != self.dim:
             raise WrongShape(
                 f"{self.collection!r} in Milvus keeps vectors of {kept} dimensions, not {self.dim}"
             )
-        self._client.load_collection(self.collection, timeout=SECONDS)
+        self._client.load_collection(self.collection, timeout=self._seconds)
 
     def close(self) -> None:
         """Let go of the connection; the collection stays."""
@@ -111,29 +109,55 @@ class MilvusIndex:
 
     def drop(self) -> None:
         """Delete the collection with all that it holds; raise EngineFailed."""
-        with _asking("drop the collection"):
-            self._client.drop_collection(self.collection, timeout=SECONDS)
+        with asking("drop the collection"):
+            self._client.drop_collection(self.collection, timeout=self._seconds)
 
     def __len__(self) -> int:
         """How many items are stored, live or not."""
-        with _asking("count"):
-            return int(self._query("", ["count(*)"])[0]["count(*)"])
+        with asking("count"):
+            return int(self._query(expressions.ITEMS, ["count(*)"])[0]["count(*)"])
 
     def __contains__(self, item_id: str) -> bool:
         """Whether an item is stored, live or not."""
-        with _asking("look an id up"):
+        with asking("look an id up"):
             return bool(self._query(expressions.among([item_id])))
 
     def ids(self) -> set[str]:
         """Ids of all stored items, live or not: a walk through the whole collection."""
-        with _asking("list ids"):
-            return set(self._walk(""))
+        with asking("list ids"):
+            return set(self._walk(expressions.ITEMS))
+
+    def pages(self) -> Iterator[list[str]]:
+        """The same, some at a time; what is written meanwhile may be among them or not."""
+        with asking("list ids"):
+            yield from parts(self._walk(expressions.ITEMS), BATCH)
+
+    def note(self, text: str) -> None:
+        """Keep a text beside the items, in place of the one before; raise EngineFailed.
+
+        Whoever reads it sees all that was written to the collection before it.
+        """
+        row = {
+            "id": expressions.NOTE,
+            "vector": [1.0] * self.dim,
+            "published": expressions.FURTHEST,
+            "expires": expressions.FURTHEST,
+            "attributes": [expressions.spelled(text)],
+        }
+        with asking("keep a note"):
+            self._client.upsert(self.collection, [row], timeout=self._seconds)
+
+    def noted(self) -> str | None:
+        """The text, None where there is none; raise EngineFailed."""
+        with asking("read the note"):
+            rows = self._query(f'id == "{expressions.NOTE}"', ["attributes"])
+        return expressions.read(rows[0]["attributes"][0]) if rows else None
 
     def is_live(self, item_id: str, now: float) -> bool:
         """Whether an item is stored and published_at <= now < expires_at; raise InvalidTime."""
         arguments.check_now(now)
         asked = f"{expressions.among([item_id])} and {expressions.live(now)}"
-        with _asking("look an id up"):
+        with asking("look an id up"):
             return bool(self._query(asked))
 
     def upsert(
@@ -165,18 +189,18 @@ class MilvusIndex:
                 ids, checked, published, expires, profiles, strict=True
             )
         )
-        with self._writing, _asking("store items"):
-            for part in _parts(rows, min(BATCH, max(1, BYTES // (4 * self.dim)))):
-                self._client.upsert(self.collection, part, timeout=SECONDS)
+        with self._writing, asking("store items"):
+            for part in parts(rows, min(BATCH, max(1, BYTES // (4 * self.dim)))):
+                self._client.upsert(self.collection, part, timeout=self._seconds)
 
     def remove(self, ids: Collection[str]) -> int:
         """Drop items and return how many were stored; unknown ids are fine; raise EngineFailed."""
         gone = 0
-        with self._writing, _asking("remove items"):
-            for part in _parts(set(ids), BATCH):
+        with self._writing, asking("remove items"):
+            for part in parts(set(ids), BATCH):
                 asked = expressions.among(part)
                 gone += len(self._query(asked))
-                self._client.delete(self.collection, filter=asked, timeout=SECONDS)
+                self._client.delete(self.collection, filter=asked, timeout=self._seconds)
         return gone
 
     def expire(self, now: float) -> set[str]:
@@ -186,12 +210,12 @@ class MilvusIndex:
         """
         arguments.check_now(now)
         asked = expressions.expired(now)
-        with self._writing, _asking("expire items"):
+        with self._writing, asking("expire items"):
             gone = set(self._walk(asked))
-            for part in _parts(gone, BATCH):
+            for part in parts(gone, BATCH):
                 # Once more: another process may have given an item more time since.
                 still = f"{expressions.among(part)} and {asked}"
-                self._client.delete(self.collection, filter=still, timeout=SECONDS)
+                self._client.delete(self.collection, filter=still, timeout=self._seconds)
         return gone
 
     def search(
@@ -217,7 +241,7 @@ class MilvusIndex:
         arguments.check_k(k)
         arguments.check_now(now)
         wanted = wanted_of(filters or {})
-        with _asking("search"):
+        with asking("search"):
             every = [
                 self._search(query, k, now, barred, wanted)
                 for query, barred in zip(checked, excluded, strict=True)
@@ -233,12 +257,12 @@ class MilvusIndex:
         interests = np.unique(query, axis=0)
         depth = min(k + SPARE, DEEPEST)
         hits = self._hits(interests, depth, asked)
-        while depth < DEEPEST and _cut(hits, depth, k):
+        while depth < DEEPEST and cut(hits, depth, k):
             depth = min(depth * DEEPER, DEEPEST)
             hits = self._hits(interests, depth, asked)
         if k > DEEPEST and any(len(one) == DEEPEST for one in hits):
             raise InvalidK(f"Milvus finds 16,384 items at most, and more are eligible: not {k}")
-        return _ranked(hits, k)
+        return ranked(hits, k)
 
     def _hits(self, interests: Vectors, depth: int, asked: str) -> Hits:
         found: Hits = self._client.search(
@@ -247,53 +271,24 @@ class MilvusIndex:
             limit=depth,
             filter=asked,
             output_fields=["id"],
-            timeout=SECONDS,
+            timeout=self._seconds,
         )
         return found
 
     def _query(self, asked: str, fields: Sequence[str] = ("id",)) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._client.query(
-            self.collection, filter=asked, output_fields=list(fields), timeout=SECONDS
+            self.collection, filter=asked, output_fields=list(fields), timeout=self._seconds
         )
         return rows
 
     def _walk(self, asked: str) -> Iterator[str]:
         pages = self._client.query_iterator(
-            self.collection, batch_size=BATCH, filter=asked, output_fields=["id"], timeout=SECONDS
+            self.collection,
+            batch_size=BATCH,
+            filter=asked,
+            output_fields=["id"],
+            timeout=self._seconds,
         )
         while page := pages.next():
             yield from (expressions.read(row["id"]) for row in page)
         pages.close()
-
-
-def _cut(hits: Hits, depth: int, k: int) -> bool:
-    """Whether an item that was not answered with may score as much as the k-th best."""
-    _, scores = _ranked(hits, k)
-    return any(len(one) == depth and one[-1]["distance"] >= scores[-1] for one in hits)
-
-
-def _ranked(hits: Hits, k: int) -> Ranked:
-    """The k best of all interests' hits, an item by its best score; equal ones by id."""
-    best: dict[str, float] = {}
-    for hit in (hit for one in hits for hit in one):
-        score = hit["distance"]
-        best[hit["id"]] = max(score, best.get(hit["id"], score))
-    named = ((expressions.read(id_), score) for id_, score in best.items())
-    ranked = sorted(named, key=lambda pair: (-pair[1], pair[0]))[:k]
-    return [id_ for id_, _ in ranked], [score for _, score in ranked]
-
-
-def _parts(things: Iterable[T], count: int) -> Iterator[list[T]]:
-    rest = iter(things)
-    while part := list(islice(rest, count)):
-        yield part
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except MilvusException as error:
-        raise EngineFailed(
-            f"Milvus could not {what} ({error.message}): is it reachable?"
-        ) from error

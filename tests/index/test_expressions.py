@@ -44,11 +44,11 @@ def test_what_is_eligible_is_live_not_barred_and_matches_every_key() -> None:
     )
 
 
-def test_without_conditions_nothing_is_asked() -> None:
-    assert expressions.eligible(None, (), wanted_of({})) == ""
+def test_without_conditions_every_item_is_eligible_and_the_note_is_none() -> None:
+    assert expressions.eligible(None, (), wanted_of({})) == 'id != "!"'
 
 
 @pytest.mark.parametrize("now", [math.inf, -math.inf, 1e300, -1e18, 0.1 + 0.2, 5])
 def test_a_time_is_written_to_the_last_bit_and_never_as_infinity(now: float) -> None:
-    written = float(expressions.expired(now).removeprefix("expires <= "))
+    written = float(expressions.expired(now).removeprefix('id != "!" and expires <= '))
     assert written == (now if math.isfinite(now) else math.copysign(expressions.FURTHEST, now))
