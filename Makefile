@@ -20,11 +20,11 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev $(VENV)-torchless/.test
 	$(VENV)-torchless/bin/python -m pytest -n 2 --dist loadgroup $(TORCHLESS)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TORCHLESS:%=--ignore=%)
-	@echo "not run: tests/index/test_milvus.py, which make test-milvus runs in an environment of its own"
+	@echo "not run: tests/index/test_milvus.py and tests/service/milvus, which make test-milvus runs in an environment of its own"
 	@echo "not run: $(HOSTS), which make chaos runs"
 
 test-milvus: $(VENV)-milvus/.milvus-test
-	$(VENV)-milvus/bin/python -m pytest tests/index/test_milvus.py
+	$(VENV)-milvus/bin/python -m pytest -n 2 --dist loadgroup tests/index/test_milvus.py tests/service/milvus
 
 # The same tests at full counts (hours).
 chaos: $(VENV)/.dev

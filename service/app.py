@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from redis.asyncio import Redis
 
 from bundle import open_bundle
-from service import background, store, sweeper
+from service import background, engines, store, sweeper
 from service.access import AccessLog
 from service.admission import Admission, Budget, budgets
 from service.answers import Problem
@@ -51,7 +51,6 @@ from service.live import Live
 from service.memory import Memory
 from service.metrics import Metrics
 from service.model import Model
-from service.nursery import Nursery
 from service.parts import Parts
 from service.problem import HANDLERS, HEADER
 from service.recommender import Recommender
@@ -173,7 +172,9 @@ async def _build(
     facts = Replica(partial(Facts, clock.now))
     tail.add(facts)
     host = Host(settings.state)
-    engine = Nursery(settings, tail_catalogue, host, tail)
+    following = engines.Following(tail_redis, tail_catalogue, clock, facts, tail)
+    engine = engines.chosen(settings, host, following)
+    stack.push_async_callback(engine.close)
     generations = Generations(_given(settings, engine.make(model)), engine, tail)
     stack.push_async_callback(generations.close)
     rollout = _rollout(settings, Control(redis), generations)

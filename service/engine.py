@@ -60,3 +60,6 @@ class Engine(Protocol):
 
     def chores(self, held: Held) -> Sequence[Coroutine[Any, Any, None]]:
         """What is to be done now and then beside answers, each until cancelled."""
+
+    async def close(self) -> None:
+        """End all that it began; Redis can still be asked."""

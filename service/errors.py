@@ -10,6 +10,7 @@ CoupleError (bundle.errors)
     │   ├── SettingsRefused    a setting makes no sense
     │   ├── KeysMissing        an open address without keys
     │   ├── StoreMissing       no Redis there, or one too old
+    │   ├── EngineMissing      no Milvus there, or nothing to speak to it with
     │   ├── AddressTaken       the port cannot be bound
     │   └── WorkersFailed      no worker came up
     ├── SequenceMalformed  not a sequence: 422
@@ -68,6 +69,10 @@ class KeysMissing(StartRefused):
 
 class StoreMissing(StartRefused):
     """No Redis answers at this URL, or one too old."""
+
+
+class EngineMissing(StartRefused):
+    """The index is to be kept by what is not there."""
 
 
 class AddressTaken(StartRefused):

@@ -79,6 +79,9 @@ class Nursery:
             keeper.run(self._host, held, self._settings.snapshot_interval_s),
         )
 
+    async def close(self) -> None:
+        """See `Engine`. Nothing: the tail ends with the application."""
+
     async def _nurse(self, generation: Generation, folder: Path) -> None:
         """From the newest snapshot that serves, or one that is built for it."""
         failures, refused, version = 0, None, generation.version

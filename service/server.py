@@ -25,7 +25,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
-from service import child, store
+from service import child, engines, store
 from service.app import from_environment, load_model
 from service.cluster import Cluster
 from service.connection import Configuration, Limits
@@ -56,7 +56,7 @@ def serve(settings: Settings, workers: int = 1) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    model = check(settings)
+    model = check(settings, workers)
     with bind(settings.host, settings.port) as listening:
         port = listening.getsockname()[1]
         os.environ.update(settings.environment())
@@ -107,17 +107,19 @@ def _end(number: int, frame: object) -> None:
     sys.exit(0)
 
 
-def check(settings: Settings) -> Model:
+def check(settings: Settings, workers: int = 1) -> Model:
     """What a server needs, tried: keys, bundle (its probe included) and Redis.
 
     Raises:
         KeysMissing: an open address without keys.
         SettingsRefused, BundleError: no bundle, or none that can be served.
         StoreMissing: no Redis answers, or one too old.
+        EngineMissing: no Milvus answers where it is to keep the index, or not so many workers.
     """
     check_exposure(settings)
     model = load_model(settings)
     asyncio.run(_check_store(settings))
+    engines.check(settings, workers)
     return model
 
 
@@ -178,6 +180,8 @@ def configuration(settings: Settings, workers: int) -> Configuration:
     logging_config["loggers"]["service"] = {"handlers": ["default"], "level": "INFO"}
     # A request id that is not taken is no event: anyone could fill the log with them.
     logging_config["loggers"]["asgi_correlation_id"] = {"level": "ERROR"}
+    # What fails in Milvus is an error of ours, which says so: its own are a traceback each.
+    logging_config["loggers"]["pymilvus"] = {"level": "CRITICAL"}
     if settings.log_format == "json":
         logging_config["formatters"]["default"] = {"()": "service.log_lines.JsonLines"}
     limits = Limits(

@@ -27,7 +27,7 @@ REDIS = ("redis", "rediss", "unix")  # schemes
 
 
 class StoreUrl(Secret[str]):
-    """A Redis URL that shows itself without its password."""
+    """A URL of a store that shows itself without its password."""
 
     def _display(self) -> str:
         url = self.get_secret_value()
@@ -108,6 +108,28 @@ class Settings(BaseSettings):
         None,
         description="where histories lie, if not there: a Redis Cluster (redis+cluster:// or "
         "rediss+cluster:// and any node of it), or another Redis",
+    )
+    index: Literal["faiss", "milvus"] = Field(
+        "faiss", description="what keeps the vectors: this process, or Milvus (docs/scaling.md)"
+    )
+    milvus_uri: StoreUrl = Field(
+        StoreUrl("http://127.0.0.1:19530"),
+        description="Milvus: http://USER:PASSWORD@HOST:PORT/DATABASE, or a path that ends in .db: "
+        "Milvus Lite",
+    )
+    milvus_structure: dict[str, Any] = Field(
+        {"index_type": "AUTOINDEX"},
+        description="JSON: `index_type` and `params` of Milvus' index of the vectors, for "
+        "collections that are to be made",
+    )
+    milvus_timeout_ms: int = Field(
+        2000, ge=1, description="time Milvus has to answer a search; then `stale_index`"
+    )
+    milvus_lease_ms: int = Field(
+        5000,
+        ge=100,
+        description="how long a worker that writes to Milvus may be silent before another takes "
+        "its place",
     )
     host: str = Field("127.0.0.1", description="address to bind")
     port: int = Field(8000, ge=0, le=65535, description="port to bind; 0 takes a free one")
@@ -237,7 +259,8 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """The variables that make `Settings()` of another process equal to this."""
         plain = self.model_dump(mode="json")
-        urls = {"redis_url": self.redis_url, "histories_url": self.histories_url}
+        names = "redis_url", "histories_url", "milvus_uri"
+        urls: dict[str, StoreUrl | None] = {name: getattr(self, name) for name in names}
         plain |= {name: url and url.get_secret_value() for name, url in urls.items()}
         return {
             f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
