@@ -6,7 +6,7 @@ Items and users are numbered from 0 here: V items, U users, E interactions; stri
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,8 @@ ITEMS = "items.parquet"
 INTERACTIONS = "interactions.parquet"
 DESCRIPTION = "dataset.json"
 SOME = 100_000  # texts at a time: all of them at once take several times their own size
+
+Load = Callable[[Path, pl.Series], interactions.Interactions]
 
 
 class Description(BaseModel):
@@ -62,8 +64,8 @@ class Dataset:
         return found
 
 
-def read(folder: Path, target_domain: str | None = None) -> Dataset:
-    """Read and check a prepared data folder.
+def read(folder: Path, target_domain: str | None = None, load: Load = interactions.read) -> Dataset:
+    """Read and check a prepared data folder; its interactions come by way of `load`.
 
     Raises:
         DataError: a file is missing, lacks a column, has another type or is empty; or the target
@@ -73,8 +75,8 @@ def read(folder: Path, target_domain: str | None = None) -> Dataset:
     items = _items(folder / ITEMS)
     domains = tuple(items["domain"].unique().sort())
     target = _target(target_domain or description.target_domain, domains)
-    found = interactions.read(folder / INTERACTIONS, items["item_id"])
-    users, sequences, unknown = tuple(found[0]), *found[1:]
+    found = load(folder / INTERACTIONS, items["item_id"])
+    users, sequences = tuple(found.users), found.sequences
     tags = _tags(items["tags"])
     titles = items["title"].to_list() if "title" in items.columns else [None] * len(items)
     numbers = {domain: number for number, domain in enumerate(domains)}
@@ -88,7 +90,7 @@ def read(folder: Path, target_domain: str | None = None) -> Dataset:
         titles=tuple(titles),
         user_ids=users,
         sequences=sequences,
-        unknown_items=unknown,
+        unknown_items=found.unknown,
         fingerprint=_fingerprint(target, items, tags, users, sequences),
     )
     if not dataset.is_target[sequences.met()].any():

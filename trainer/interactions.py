@@ -7,6 +7,7 @@ are in order, and .4 GB then. Polars reads row group after row group, of the col
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,10 +23,16 @@ POSITIVE_TYPES = ("click", "like", "finish", "purchase")
 COLUMNS = {"user_id": pl.String(), "item_id": pl.String(), "timestamp": pl.Int64()}
 
 
-def read(path: Path, item_ids: pl.Series) -> tuple[pl.Series, Sequences, int]:
-    """Users by id, ascending; their items, oldest first and each once; events of unknown items.
+class Interactions(NamedTuple):
+    """Who chose what."""
 
-    Items are numbered by their place in `item_ids`, in which each stands once.
+    users: pl.Series  # their ids [U], ascending
+    sequences: Sequences  # oldest first, every item once
+    unknown: int  # events left out because their item is not known
+
+
+def read(path: Path, item_ids: pl.Series) -> Interactions:
+    """Read a table; items are numbered by their place in `item_ids`, in which each stands once.
 
     Raises:
         DataError: no readable table of these columns, or no event is with one of the items.
@@ -43,7 +50,7 @@ def read(path: Path, item_ids: pl.Series) -> tuple[pl.Series, Sequences, int]:
         starts = offsets(users["len"].cast(pl.Int64).to_numpy())
         named = known.join(_numbered(users["user_id"], "user"), on="user_id", maintain_order="left")
         placed = _placed(named.select("user", "item", "timestamp"), starts)
-    return users["user_id"], _in_order(*placed, starts), total - int(starts[-1])
+    return Interactions(users["user_id"], _in_order(*placed, starts), total - int(starts[-1]))
 
 
 def _numbered(ids: pl.Series, name: str) -> pl.LazyFrame:

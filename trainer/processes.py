@@ -83,6 +83,16 @@ def leads() -> bool:
     return not dist.is_initialized() or dist.get_rank() == 0
 
 
+def place() -> int:
+    """This process's number among those of its host, from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def first_here() -> int:
+    """The number, among all processes, of this host's first: torchrun counts host by host."""
+    return dist.get_rank() - place() if dist.is_initialized() else 0
+
+
 def threads(of_host: int) -> int:
     """This process's part of a host's threads: one at least."""
     return max(1, of_host // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
@@ -158,6 +168,16 @@ def told(value: Value) -> Value:
     with _heard():
         dist.broadcast_object_list(box, src=0)
     return box[0]
+
+
+def everyone(value: Value) -> list[Value]:
+    """What each process says, by process; nobody goes on before all have spoken."""
+    if count() == 1:
+        return [value]
+    found: list[Value] = [value] * count()
+    with _heard():
+        dist.all_gather_object(found, value)
+    return found
 
 
 def told_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bundle import ItemIds, Vocabulary
 from bundle.manifest import digest
-from trainer import baselines, processes, split_file
+from trainer import baselines, processes, sharing, split_file
 from trainer import checkpoint as files
 from trainer.baselines import BASELINES
 from trainer.calibration import Calibration, remember
@@ -52,7 +52,7 @@ def train(
     """
     torch.set_num_threads(processes.threads(config.threads))
     torch.use_deterministic_algorithms(True)
-    held = trial(read(data, config.target_domain), config)
+    held = trial(read(data, config.target_domain, sharing.read), config)
     vocabulary = training_tags(held, config)
     about = _about(held, vocabulary, config)
     _check_alike(about, config)

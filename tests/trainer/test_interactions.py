@@ -43,8 +43,8 @@ def test_users_have_their_items_in_order_of_time(
     """Of equal times in the order of the file, each item once."""
     monkeypatch.setattr(interactions, "PART", part)
     table = write(tmp_path / "interactions.parquet", rows_a_group)
-    users, found, unknown = read(tmp_path / "interactions.parquet", IDS)
-    rows = {user: IDS[found[number]].to_list() for number, user in enumerate(users)}
+    found = read(tmp_path / "interactions.parquet", IDS)
+    rows = {u: IDS[found.sequences[n]].to_list() for n, u in enumerate(found.users)}
     assert rows == expected(table)
     assert list(rows) == sorted(rows)
-    assert unknown == len(table.filter(~pl.col("item_id").is_in(IDS.to_list()))) > 0
+    assert found.unknown == len(table.filter(~pl.col("item_id").is_in(IDS.to_list()))) > 0
