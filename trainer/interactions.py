@@ -35,7 +35,8 @@ def read(path: Path, item_ids: pl.Series) -> Interactions:
     """Read a table; items are numbered by their place in `item_ids`, in which each stands once.
 
     Raises:
-        DataError: no readable table of these columns, or no event is with one of the items.
+        DataError: no readable table of these columns, no event is with one of the items, or the
+            file is replaced meanwhile.
     """
     events = scan(path, COLUMNS)
     with readable(path):
@@ -50,6 +51,8 @@ def read(path: Path, item_ids: pl.Series) -> Interactions:
         starts = offsets(users["len"].cast(pl.Int64).to_numpy())
         named = known.join(_numbered(users["user_id"], "user"), on="user_id", maintain_order="left")
         placed = _placed(named.select("user", "item", "timestamp"), starts)
+        if placed is None:
+            raise DataError(f"{path} changed while it was read: run the same command again")
     return Interactions(users["user_id"], _in_order(*placed, starts), total - int(starts[-1]))
 
 
@@ -57,18 +60,23 @@ def _numbered(ids: pl.Series, name: str) -> pl.LazyFrame:
     return ids.to_frame().lazy().with_row_index(name)
 
 
-def _placed(events: pl.LazyFrame, starts: Numbers) -> tuple[NDArray[np.int32], Numbers]:
-    """Items and times by user, each user's in the order of the file: [E] and [E]."""
+def _placed(events: pl.LazyFrame, starts: Numbers) -> tuple[NDArray[np.int32], Numbers] | None:
+    """Items and times by user, each user's in the order of the file: [E] and [E].
+
+    None where users have not as many events as they had.
+    """
     items, times = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.int64)
     following = starts[:-1].copy()
     for part in events.collect_batches(chunk_size=PART, maintain_order=True, engine="streaming"):
         ordered = part.sort("user", maintain_order=True)
         user = ordered["user"].to_numpy()
-        _, first, size = np.unique(user, return_index=True, return_counts=True)
+        some, first, size = np.unique(user, return_index=True, return_counts=True)
+        if (following[some] + size > starts[some + 1]).any():
+            return None
         place = following[user] + np.arange(len(user)) - np.repeat(first, size)
         items[place], times[place] = ordered["item"].to_numpy(), ordered["timestamp"].to_numpy()
-        following[user[first]] += size
-    return items, times
+        following[some] += size
+    return (items, times) if np.array_equal(following, starts[1:]) else None
 
 
 def _in_order(items: NDArray[np.int32], times: Numbers, starts: Numbers) -> Sequences:
