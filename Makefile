@@ -35,6 +35,8 @@ chaos: $(VENV)/.dev
 bench: $(VENV)/.dev bench-index
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/torchrun --standalone --nproc-per-node 2 -m benchmarks.processes
+	$(BIN)/python benchmarks/interactions.py
 	$(BIN)/python benchmarks/report.py
 
 bench-index: $(VENV)/.dev
