@@ -85,8 +85,8 @@ def measure(
 ) -> Probes:
     """Probes from queries [Q, D] against an exact search, which takes `lock` slice by slice.
 
-    It takes seconds on a million items, and rests `rest` times as long as it works. Items that come
-    or go meanwhile blur a figure by their share.
+    It takes seconds on a million items, and rests `rest` times as long as it computes. Items that
+    come or go meanwhile blur a figure by their share.
     """
     if not len(lists) or lists.count == 1:
         return Probes.everything(lists.count, target)
@@ -94,9 +94,9 @@ def measure(
     depth = min(DEPTH, len(lists))
     found = []
     for query in queries:
-        began = time.perf_counter()
+        began = time.thread_time()
         found.append(_places(lists, query, depth, slices, lock))
-        time.sleep(rest * (time.perf_counter() - began))
+        time.sleep(rest * (time.thread_time() - began))
     shortest = min(map(len, found))
     if not shortest:  # all items left meanwhile
         return Probes.everything(lists.count, target)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-NICENESS = 10
+NICENESS = 5  # a quarter of a core that requests keep busy
 
 
 async def run(work: Callable[[], T], name: str) -> T:
