@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -100,7 +101,8 @@ def keep_serving(console: Console, service: Service, trial: Trial) -> None:
     user = trial.dataset.user_ids[trial.split.cases[0].user]
     body = json.dumps({"user_id": user, "k": SHOWN_ITEMS})
     console.print(f"\nserving on [bold]{service.url}[/]; documentation: {service.url}/docs")
-    console.print(f"curl {service.url}/recommend -H 'content-type: application/json' -d '{body}'")
+    call = f"curl {service.url}/recommend -H 'content-type: application/json' -d '{body}'"
+    console.print(call, soft_wrap=True)  # broken in two it could not be copied
     console.print(f"its log: {service.log}; Ctrl-C ends it")
     try:
         service.process.wait()
@@ -169,7 +171,7 @@ def _show(console: Console, service: Service, trial: Trial, case: Case) -> None:
     answer = service.post("/recommend", {"user_id": user, "k": SHOWN_ITEMS, "explain": True})
     kind = f"never took anything of {data.target_domain}" if case.cold else "a warm user"
     grid = Table(box=None, show_header=False, pad_edge=False, title_justify="left")
-    grid.title = f"\n[bold]user {user}[/], {kind}"
+    grid.title = f"\n[bold]user {escape(user)}[/], {kind}"
     grid.add_column(style="dim", width=9)
     grid.add_column()
     newest = case.history[::-1][:SHOWN_HISTORY]
@@ -179,7 +181,8 @@ def _show(console: Console, service: Service, trial: Trial, case: Case) -> None:
         found = candidate["item_id"] == data.item_ids[case.positive]
         mark = " [green]✓ what they took next[/]" if found else ""
         because = ", ".join(map(_reason, candidate["reasons"]["tags"][:SHOWN_TAGS]))
-        line = f"{titles[candidate['item_id']]}{mark} [cyan]← {because}[/]"
+        title = titles.get(candidate["item_id"], escape(candidate["item_id"]))  # a visitor's own
+        line = f"{title}{mark} [cyan]← {because}[/]"
         grid.add_row(f"  {candidate['score']:.2f}", line)
     console.print(grid)
 
@@ -187,7 +190,7 @@ def _show(console: Console, service: Service, trial: Trial, case: Case) -> None:
 def _reason(reason: dict[str, Any]) -> str:
     """One link: the user's tag, and the item's if it is another."""
     same = reason["tag"] == reason["via"]
-    return str(reason["tag"]) if same else f"{reason['via']} ~ {reason['tag']}"
+    return escape(reason["tag"] if same else f"{reason['via']} ~ {reason['tag']}")
 
 
 def _item(trial: Trial, number: int) -> dict[str, Any]:
@@ -212,4 +215,4 @@ def _events(trial: Trial, case: Case) -> Iterator[dict[str, Any]]:
 
 def _title(trial: Trial, number: int) -> str:
     data = trial.dataset
-    return data.titles[number] or ", ".join(data.tags[number][:3])
+    return escape(data.titles[number] or ", ".join(data.tags[number][:3]))

@@ -74,7 +74,7 @@ def test_the_paper_s_test_is_rehearsed_on_the_same_data(
     result = run("simulate", *options, *where)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "COUPLE is trained already" in result.stdout
-    assert re.search(r"COUPLE against YouTube DNN: CTR [+-][\d.]+% \[", result.stdout)
+    assert re.search(r"COUPLE against YouTube DNN: CTR [+-][\d.]+ % \[", result.stdout)
     versions = pl.read_parquet(tmp_path / "events" / "day=*/*/recommendations.parquet")["version"]
     assert versions.n_unique() == 2
 
@@ -87,9 +87,13 @@ def test_it_keeps_serving_until_it_is_told_to_end(folder: Path, first: str) -> N
     try:
         wait_ready(url, process)
         answer = httpx.post(f"{url}/recommend", json={"user_id": "nobody", "k": 3}).json()
+        twins = pl.read_parquet(folder / "prepared" / "items.parquet", columns=["item_id", "tags"])
+        mine = [{"item_id": f"mine-{one}", "tags": tags} for one, tags in twins.rows()]
+        assert httpx.post(f"{url}/items", json={"items": mine}, timeout=60).status_code == 200
         assert len(answer["candidates"]) == 3
         assert answer["degraded"] == ["no_history"]
     finally:
         assert stop(process) == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/livez")
+    assert "mine-" in demo(folder), "what was posted beside the demo's items is shown as well"
