@@ -16,18 +16,21 @@ import httpx
 from tests.e2e.site import AUTH, PATIENCE_S, Site
 
 CALLERS = 4
-ATTEMPT_S = 1.0  # that a caller gives one host
+ATTEMPT_S = 1.0
 HISTORY = [{"tags": ["wok", "noodles"]}]
 
 
 class Callers:
     """Callers and a writer at both hosts of a site, until they are stopped; what they met."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, attempt_s: float = ATTEMPT_S) -> None:
+        """`attempt_s` is what a caller gives one host before it asks another."""
         self._site = site
+        self._attempt_s = attempt_s
         self.statuses: Counter[int] = Counter()  # of every attempt of /recommend
         self.unanswered: Counter[str] = Counter()  # attempts without any answer, by their end
         self.failed = 0  # calls that no host answered with a 200
+        self.slowest = 0.0  # answer of /recommend, seconds
         self.writes: Counter[int] = Counter()
         self.versions: Counter[str] = Counter()
         self.degraded: Counter[str] = Counter()
@@ -78,7 +81,7 @@ class Callers:
         for attempt in range(len(hosts)):
             url = hosts[(turn + attempt) % len(hosts)]
             if url not in clients:
-                client = httpx.Client(base_url=url, headers=AUTH, timeout=ATTEMPT_S)
+                client = httpx.Client(base_url=url, headers=AUTH, timeout=self._attempt_s)
                 clients[url] = stack.enter_context(client)
             if self._answered(clients[url]):
                 return
@@ -86,12 +89,14 @@ class Callers:
 
     def _answered(self, client: httpx.Client) -> bool:
         body = {"user_id": "u", "k": 3, "history": HISTORY}
+        began = time.monotonic()
         try:
             response = client.post("/recommend", json=body)
         except httpx.TransportError as error:
             self.unanswered[type(error).__name__] += 1
             return False
         self.statuses[response.status_code] += 1
+        self.slowest = max(self.slowest, time.monotonic() - began)
         if response.status_code != 200:
             return False
         self.versions[response.json()["model"]["version"]] += 1
