@@ -9,6 +9,7 @@ ItemIndexError
 ├── InvalidRecall   a recall target is no share
 ├── InvalidK        fewer than one result was asked for, or more than the engine can find
 ├── EngineFailed    the engine behind the index cannot be reached, or refuses
+│   └── EngineSilent    it has not answered: what it was sent it may take in later
 └── SnapshotError   a snapshot cannot be written, or the folder cannot be read
     ├── NoSnapshot       the folder holds none
     └── SnapshotRefused  it is damaged, contradicts itself, or is of something else
@@ -51,6 +52,10 @@ class InvalidK(ItemIndexError):
 
 class EngineFailed(ItemIndexError):
     """The engine behind the index cannot be reached, or refuses; the call can be repeated."""
+
+
+class EngineSilent(EngineFailed):
+    """The engine has not answered in time; it may do later what it was asked to."""
 
 
 class SnapshotError(ItemIndexError):

@@ -19,6 +19,7 @@ if what == 'take' then
   local last = tonumber(redis.call('HGET', WRITING, 'token') or '0')
   local given = string.format('%.0f', math.max(last, tonumber(token)) + 1)
   redis.call('HSET', WRITING, 'token', given)
+  redis.call('PERSIST', WRITING) -- it is to be forgotten where its collection was dropped
   redis.call('SET', LEASE, given, 'PX', lasts)
   return tonumber(given)
 end

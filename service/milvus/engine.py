@@ -106,8 +106,10 @@ class MilvusEngine:
 
     async def _tend(self, held: Held) -> None:
         """Tell what this process holds; who writes also names what answers and drops the rest."""
-        for follower in list(self._followers.values()):
+        followers = list(self._followers.values())
+        for follower in followers:  # all of them before Milvus is asked, which may not answer
             await follower.lease.hold()
+        for follower in followers:
             if follower.shelf:
                 await thread.run(follower.shelf.recount, "count items of Milvus")
         answering = self._followers.get(held.wanted[0])

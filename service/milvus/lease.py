@@ -20,6 +20,7 @@ from service.clock import Clock
 from service.errors import ServiceError
 
 HELD = "couple:{items}:held"  # versions by the time (epoch seconds) until when somebody holds them
+FORGOTTEN_S = 3600  # for as long the token and doubts of a dropped collection are remembered
 TOKEN = "token"  # noqa: S105  # a field's name
 
 log = logging.getLogger(__name__)
@@ -95,8 +96,8 @@ class Lease:
         return until is not None and float(until) > self._clock.now()
 
     async def forget(self) -> None:
-        """Of a collection that is no more."""
-        await self._redis.delete(self._keys[1])
+        """Of a collection that is no more; not at once: a frozen writer may yet thaw."""
+        await self._redis.expire(self._keys[1], FORGOTTEN_S)
         await self._redis.zrem(HELD, self._version)
 
     async def _hold(self, what: str, *batch: str) -> None:

@@ -31,7 +31,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from index.errors import EngineFailed
+from index.errors import EngineFailed, EngineSilent
 from service import thread
 from service.catalogue import Catalogue
 from service.clock import Clock
@@ -155,10 +155,15 @@ class Writer:
             await self._lease.end(name)
 
     async def _put(self, items: Mapping[str, Item | None]) -> None:
-        """In halves where Milvus answers, but refuses: one item must not stop the rest."""
+        """In halves where Milvus refuses: one item must not stop the rest.
+
+        Where it is silent the batch ends here, in doubt: it may be taken in later.
+        """
         model, index = self._shelf.model, self._shelf.written
         try:
             await thread.run(partial(place, items, model, index), "write to Milvus")
+        except EngineSilent:
+            raise
         except EngineFailed as error:
             await self._shelf.noted()  # raises where it does not answer
             if len(items) == 1:

@@ -18,7 +18,7 @@ import pytest
 from pymilvus import MilvusClient
 
 from index import ItemIndex, milvus
-from index.errors import EngineFailed, InvalidK, WrongShape
+from index.errors import EngineFailed, EngineSilent, InvalidK, WrongShape
 from index.milvus import MilvusIndex
 from tests.index.contract import Changes, Eligibility, Ranking
 from tests.index.engine import Engine, Index, X, Y, array, filled, on_a_line, query
@@ -168,13 +168,28 @@ def test_an_engine_that_died_is_a_typed_error_within_the_time_that_calls_have(
     server: tuple[str, subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri, process = server
-    index = MilvusIndex(uri, "items", 2, structure=SCAN)
-    index.upsert(["a"], array(X))
+    MilvusIndex(uri, "items", 2, structure=SCAN).upsert(["a"], array(X))
+    monkeypatch.setattr(milvus, "SECONDS", 1.0)
+    index = MilvusIndex(uri, "items", 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    monkeypatch.setattr(milvus, "SECONDS", 1.0)
     for call in (lambda: index.search(query(X), 1), lambda: index.upsert(["b"], array(Y))):
-        with pytest.raises(EngineFailed, match="Milvus could not"):
+        with pytest.raises(EngineSilent, match="Milvus could not"):
             call()
     with pytest.raises(EngineFailed, match="could not open"):
         MilvusIndex(uri, "items", 2)
+
+
+def test_an_engine_that_hangs_is_silent_and_may_do_later_what_it_was_asked_to(
+    server: tuple[str, subprocess.Popen[str]],
+) -> None:
+    uri, process = server
+    patient = MilvusIndex(uri, "items", 2, structure=SCAN)
+    patient.upsert(["a"], array(X))
+    hasty = MilvusIndex(uri, "items", 2, seconds=0.5)
+    process.send_signal(signal.SIGSTOP)
+    for call in (lambda: hasty.search(query(X), 1), lambda: hasty.upsert(["b"], array(Y))):
+        with pytest.raises(EngineSilent, match="Milvus could not"):
+            call()
+    process.send_signal(signal.SIGCONT)
+    assert "a" in patient

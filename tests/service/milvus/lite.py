@@ -38,8 +38,8 @@ def held(uri: str, name: str) -> set[str]:
 
 
 @contextmanager
-def shared(folder: Path) -> Iterator[str]:
-    """Milvus Lite in a process of its own; its address."""
+def shared(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Milvus Lite in a process of its own, and its address."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -48,5 +48,7 @@ def shared(folder: Path) -> Iterator[str]:
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert "listening" in process.stdout.readline()
-        yield f"http://127.0.0.1:{port}"
-        process.kill()
+        try:
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            process.kill()

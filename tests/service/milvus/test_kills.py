@@ -88,7 +88,7 @@ def test_a_frozen_writer_is_replaced_and_does_no_harm_when_it_thaws(
     redis: Any, variables: dict[str, str], tmp_path: Path
 ) -> None:
     """Two hosts, one Milvus: one of them freezes in the middle of ingest, the other writes on."""
-    with lite.shared(tmp_path / "milvus") as uri:
+    with lite.shared(tmp_path / "milvus") as (uri, _):
         given = {**variables, **lite.variables(uri, tmp_path / "state")}
         with serving(1, **given) as one, serving(1, **given) as two:
             acknowledged: list[str] = []

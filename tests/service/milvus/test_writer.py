@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from bundle import open_bundle
-from index.errors import EngineFailed
+from index.errors import EngineFailed, EngineSilent
 from service import store
 from service.catalogue import Catalogue, puts
 from service.clock import Clock
 from service.item import Item
 from service.milvus import shelf as shelves
 from service.milvus import writer as writers
-from service.milvus.lease import Lease, LeaseLost, lease_key
+from service.milvus.lease import Lease, LeaseLost, lease_key, writing_key
 from service.milvus.shelf import MilvusShelf, Note
 from service.milvus.writer import Writer
 from service.model import Model
@@ -141,6 +141,39 @@ async def test_an_item_that_milvus_refuses_holds_up_no_other(
     await writer.write(["a", "b", "c"])
     assert shelf.written.ids() == {"a", "c"}
     assert "refuses item 'b'" in caplog.text
+
+
+async def test_a_batch_that_milvus_was_silent_about_stays_in_doubt(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be taken in late, over what is written by then."""
+    await bench.put(a="wok", b="wok")
+    writer, shelf = await bench.writer(bench.catalogue)
+
+    def silent(*given: Any, **named: Any) -> None:
+        raise EngineSilent("no answer in time")
+
+    monkeypatch.setattr(shelf.written, "upsert", silent)
+    with pytest.raises(EngineSilent):
+        await writer.write(["a", "b"])
+    lease = Lease(bench.redis, bench.model.manifest.version, 60_000, Clock())
+    assert [doubt.ids for doubt in (await lease.doubts()).values()] == [["a", "b"]]
+
+
+async def test_a_collection_that_is_dropped_leaves_its_token_and_doubts_for_a_while(
+    bench: Bench,
+) -> None:
+    """Its last writer may have been frozen: one that comes after must not have the same token."""
+    lease = Lease(bench.redis, "v", 60_000, Clock())
+    assert await lease.take(0)
+    name = await lease.begin(["x"])
+    await lease.release()
+    await lease.forget()
+    assert await bench.redis.ttl(writing_key("v")) > 0
+    assert await lease.take(0)
+    assert lease.token == 2
+    assert name in await lease.doubts()
+    assert await bench.redis.ttl(writing_key("v")) == -1
 
 
 async def test_who_takes_over_has_a_higher_token_even_when_redis_forgot(bench: Bench) -> None:
