@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from bundle.probe import Vectors
@@ -64,11 +65,13 @@ class MilvusGeneration(Generation):
         shelf = self.replica.shelf
         if not telling(vectors)[0] or getattr(shelf, "away", False):
             return []
-        loop = asyncio.get_running_loop()
+        find = partial(_find, shelf.index, vectors, k, terms)
         try:
-            return await loop.run_in_executor(self.searches, _find, shelf.index, vectors, k, terms)
-        except ItemIndexError as error:
-            log.warning("Milvus does not answer a search: %s", error)
+            # pymilvus takes longer than it may where a connection is gone.
+            async with asyncio.timeout(getattr(shelf, "patience_s", None)):
+                return await asyncio.get_running_loop().run_in_executor(self.searches, find)
+        except (ItemIndexError, TimeoutError) as error:
+            log.warning("Milvus does not answer a search: %s", str(error) or "no answer in time")
             shelf.away = True
             self.replica.lose_head()
             return []

@@ -44,7 +44,8 @@ class MilvusShelf:
         self.store = store
         self.model = model
         self.written = MilvusIndex(uri, name, dim, structure=settings.milvus_structure)
-        self.index = MilvusIndex(uri, name, dim, seconds=settings.milvus_timeout_ms / 1000)
+        self.patience_s = settings.milvus_timeout_ms / 1000
+        self.index = MilvusIndex(uri, name, dim, seconds=self.patience_s)
         self.count = len(self.written)
         self.away = False  # whether Milvus did not answer of late
 
