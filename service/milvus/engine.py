@@ -57,7 +57,9 @@ class MilvusEngine:
 
     def make(self, model: Model) -> Generation:
         """See `Engine`."""
-        return MilvusGeneration.over(model, self._searches)
+        generation = MilvusGeneration.over(model, self._searches)
+        generation.replica.patience_s = self._settings.index_lag_ms / 1000
+        return generation
 
     async def open(self, folder: Path, version: str) -> Generation:
         """See `Engine`."""

@@ -61,12 +61,12 @@ class Follower:
                 log.info("%s: %s", self.generation.version[:12], error)
             except ItemIndexError as error:
                 self._sound = False
+                self.generation.replica.lose_head()
                 await self._pause(error)
             except (RedisError, OSError) as error:
                 await self._pause(error)
 
     async def _pause(self, error: Exception) -> None:
-        self.generation.replica.lose_head()
         if self._failures == 0:
             log.warning("cannot follow in Milvus, will keep trying: %s", error)
         await asyncio.sleep(PAUSES_S[min(self._failures, len(PAUSES_S) - 1)])

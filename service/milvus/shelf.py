@@ -62,6 +62,7 @@ class MilvusShelf:
     async def note(self, note: Note) -> None:
         """Say how far the writer is; raise EngineFailed."""
         await thread.run(partial(self.written.note, str(note)), "note how far Milvus is")
+        self.away = False
 
 
 def collection(store: str, version: str) -> str:

@@ -93,10 +93,10 @@ class Writer:
             at = after
         else:
             await self._check_head(at)
+            if self._shelf.away:
+                await self._shelf.noted()
             await self._lease.keep()
             self._told(Note(self._lease.token, at))
-        if self._shelf.away:
-            await self._shelf.noted()
         await self._repair(at)
         return at
 

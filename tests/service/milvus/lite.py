@@ -1,6 +1,5 @@
 """A Milvus for tests: Lite in the process that serves, or a Lite that several processes share."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from index.milvus import MilvusIndex
 from tests.service import tiny
+from tests.service.process import free_port
 
 QUICK = {
     "COUPLE_INDEX": "milvus",
@@ -38,11 +38,9 @@ def held(uri: str, name: str) -> set[str]:
 
 
 @contextmanager
-def shared(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def shared(folder: Path, port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Milvus Lite in a process of its own, and its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "-u", "-m", "milvus_lite", "server", "--host", "127.0.0.1"]
     words = [*command, "--port", f"{port}", "--data-dir", f"{folder}"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
