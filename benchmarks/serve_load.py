@@ -68,9 +68,11 @@ class Outcome:
         return float(np.percentile(part, percent)) if len(part) else np.nan
 
 
-async def saturate(port: int, requests: Sequence[bytes], seconds: float) -> Outcome:
-    """Ask on 32 connections at once, each again when it is answered, for so long."""
-    async with connected(port, CONNECTIONS) as connections:
+async def saturate(
+    port: int, requests: Sequence[bytes], seconds: float, callers: int = CONNECTIONS
+) -> Outcome:
+    """Ask on so many connections at once, each again when it is answered, for so long."""
+    async with connected(port, callers) as connections:
         return await Rounds(cycle(requests), seconds).run(connections)
 
 

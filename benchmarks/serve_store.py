@@ -17,18 +17,23 @@ TIMEOUT_S = 30.0  # a script of so many may wait for a disk
 
 async def fill(url: str, population: Population) -> None:
     """Write the whole population."""
+    await asyncio.gather(fill_catalogue(url, population), fill_users(url, population))
+
+
+async def fill_catalogue(url: str, population: Population) -> None:
+    """Write the items alone."""
     settings = Settings(redis_url=StoreUrl(url))
-    async with store.connect(settings, TIMEOUT_S) as redis:
-        await asyncio.gather(
-            _fill_catalogue(redis, settings, population), _fill_users(redis, population)
-        )
-
-
-async def _fill_catalogue(redis: Redis, settings: Settings, population: Population) -> None:
-    catalogue = Catalogue(redis, settings.log_retention_s)
     items = population.items(population.tags)
-    while batch := list(islice(items, BATCH)):
-        await catalogue.write(puts(batch, [1] * len(batch)))
+    async with store.connect(settings, TIMEOUT_S) as redis:
+        catalogue = Catalogue(redis, settings.log_retention_s)
+        while batch := list(islice(items, BATCH)):
+            await catalogue.write(puts(batch, [1] * len(batch)))
+
+
+async def fill_users(url: str, population: Population) -> None:
+    """Write what the users did alone."""
+    async with store.connect(Settings(redis_url=StoreUrl(url)), TIMEOUT_S) as redis:
+        await _fill_users(redis, population)
 
 
 async def _fill_users(redis: Redis, population: Population) -> None:

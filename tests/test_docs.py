@@ -117,6 +117,15 @@ def test_each_program_runs(service: Service, program: str) -> None:
     assert result.stdout
 
 
+def test_the_table_of_sizing_is_what_its_program_prints() -> None:
+    """So constants, formulas and examples on that page cannot part."""
+    page = (ROOT / "docs" / "sizing.md").read_text()
+    (program,) = PYTHON.findall(page)
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert printed.stdout.count("\n") == 2 + 6 * 4
+    assert f"\n\n{printed.stdout}\n" in page
+
+
 def test_the_recipe_makes_a_key_and_its_digest() -> None:
     """What the shell prints is the sha256 of the key that it made."""
     (recipe,) = (
