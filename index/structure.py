@@ -127,8 +127,6 @@ class Structure:
         items = len(self._state.rows)
         if items <= self._goal.scanned_up_to:
             return self._state.lists.count > 1 and items * OUTGROWN < self._goal.scanned_up_to
-        if not self._items:
-            return True
         return items > OUTGROWN * self._items or items * OUTGROWN < self._items
 
     def _turned_over(self) -> bool:
